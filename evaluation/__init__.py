@@ -1,0 +1,51 @@
+"""How intelligent is it? Lives, description lengths, scores, and the command line.
+
+Names are imported when they are first used, so that `aixi --help` loads no numerical library.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aixi.evaluation.cells import score
+    from aixi.evaluation.complexity import canonical_source, description_bits
+    from aixi.evaluation.curve import CurvePoint
+    from aixi.evaluation.runner import Life, LifeFaultError, RunResult, run
+    from aixi.evaluation.scoring import AgentScore, Cell, CellResult, EnvironmentScore, ScoreResult, SeedValue
+    from aixi.evaluation.suite import Suite, load_suite, suite_names
+
+__all__ = [
+    "AgentScore",
+    "Cell",
+    "CellResult",
+    "CurvePoint",
+    "EnvironmentScore",
+    "Life",
+    "LifeFaultError",
+    "RunResult",
+    "ScoreResult",
+    "SeedValue",
+    "Suite",
+    "canonical_source",
+    "description_bits",
+    "load_suite",
+    "run",
+    "score",
+    "suite_names",
+]
+
+_HOMES = {
+    "cells": ("score",),
+    "complexity": ("canonical_source", "description_bits"),
+    "curve": ("CurvePoint",),
+    "runner": ("Life", "LifeFaultError", "RunResult", "run"),
+    "scoring": ("AgentScore", "Cell", "CellResult", "EnvironmentScore", "ScoreResult", "SeedValue"),
+    "suite": ("Suite", "load_suite", "suite_names"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

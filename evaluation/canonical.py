@@ -1,0 +1,163 @@
+"""Passes over syntax trees that leave only what an environment's dynamics need."""
+
+import ast
+from collections.abc import Container
+from typing import Any
+
+
+def clean(tree: ast.Module) -> ast.Module:
+    """Drops documentation, annotations, rendering, warnings and argument checks from a module, in place."""
+    cleaned: ast.Module = _Clean().visit(tree)
+    return cleaned
+
+
+def is_render(name: str) -> bool:
+    """Whether a member serves to show the environment."""
+    return name in ("close", "metadata") or name.lstrip("_").startswith("render")
+
+
+def drop_dead(function: ast.FunctionDef, read: Container[str], own: Container[str]) -> bool:
+    """Drops assignments to what is never read from a function, in place; returns whether there were any.
+
+    Args:
+        function: the function; its parameters with defaults go too, if it is an `__init__` that does not use
+        them.
+        read: attributes that are read somewhere, and so alive.
+        own: names of functions that may do more than return a value.
+    """
+    names = {
+        leaf.id
+        for leaf in ast.walk(function)
+        if isinstance(leaf, ast.Name) and isinstance(leaf.ctx, ast.Load)
+    }
+    names.update(
+        name
+        for leaf in ast.walk(function)
+        if isinstance(leaf, ast.Global | ast.Nonlocal)
+        for name in leaf.names
+    )
+    pruner = _Prune(read, names, own)
+    pruner.visit(function)
+    if function.name == "__init__":
+        pruner.changed |= _drop_parameters(function, names)
+    return pruner.changed
+
+
+def _drop_parameters(function: ast.FunctionDef, names: Container[str]) -> bool:
+    arguments = function.args
+    positional = arguments.posonlyargs + arguments.args
+    first = len(positional) - len(arguments.defaults)
+    dead = [argument for argument in positional[first:] if argument.arg not in names]
+    arguments.defaults = [
+        default
+        for argument, default in zip(positional[first:], arguments.defaults, strict=True)
+        if argument not in dead
+    ]
+    arguments.args = [argument for argument in arguments.args if argument not in dead]
+    pairs = list(zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True))
+    alive = [(argument, default) for argument, default in pairs if default is None or argument.arg in names]
+    arguments.kwonlyargs = [argument for argument, _ in alive]
+    arguments.kw_defaults = [default for _, default in alive]
+    return bool(dead) or len(alive) < len(pairs)
+
+
+class _Blocks(ast.NodeTransformer):
+    """Keeps blocks legal when statements go: an empty one takes with it the statement that it belongs to."""
+
+    def generic_visit(self, node: ast.AST) -> Any:
+        super().generic_visit(node)
+        body = getattr(node, "body", None)
+        if body == [] and isinstance(node, ast.If) and node.orelse:
+            return ast.If(ast.UnaryOp(ast.Not(), node.test), node.orelse, [])
+        if body == [] and isinstance(node, ast.If | ast.For | ast.While | ast.With):
+            return None
+        if body == [] and isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Try | ast.ExceptHandler):
+            node.body = [ast.Pass()]
+        return node
+
+
+class _Clean(_Blocks):
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
+        node.returns = None
+        return self.generic_visit(node)
+
+    def visit_arg(self, node: ast.arg) -> Any:
+        node.annotation = None
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
+        if node.value is None:  # the declaration of a field, or a hint
+            return ast.Expr(node.target) if isinstance(node.target, ast.Name) else None
+        return self.generic_visit(ast.Assign([node.target], node.value))
+
+    def visit_Expr(self, node: ast.Expr) -> Any:
+        value = node.value
+        if isinstance(value, ast.Constant):
+            return None
+        if isinstance(value, ast.Call):
+            chain = [leaf.attr for leaf in ast.walk(value.func) if isinstance(leaf, ast.Attribute)]
+            chain += [leaf.id for leaf in ast.walk(value.func) if isinstance(leaf, ast.Name)]
+            if any(is_render(name) or name in ("logger", "warnings") for name in chain):
+                return None
+        return self.generic_visit(node)
+
+    def visit_Assert(self, node: ast.Assert) -> Any:
+        return None
+
+    def visit_Raise(self, node: ast.Raise) -> Any:
+        return None
+
+    def visit_If(self, node: ast.If) -> Any:
+        mentioned = {leaf.attr for leaf in ast.walk(node.test) if isinstance(leaf, ast.Attribute)}
+        mentioned |= {leaf.id for leaf in ast.walk(node.test) if isinstance(leaf, ast.Name)}
+        if any(is_render(name) for name in mentioned):
+            return [self.visit(statement) for statement in node.orelse] or None
+        return self.generic_visit(node)
+
+
+class _Prune(_Blocks):
+    def __init__(self, read: Container[str], names: Container[str], own: Container[str]) -> None:
+        self.changed = False
+        self._read = read
+        self._names = names
+        self._own = own
+
+    def visit_Assign(self, node: ast.Assign) -> Any:
+        return self._unless_dead(node, node.targets, node.value)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> Any:
+        return self._unless_dead(node, [node.target], node.value)
+
+    def visit_Expr(self, node: ast.Expr) -> Any:
+        if isinstance(node.value, ast.Name):  # a hint for a local variable
+            self.changed = True
+            return None
+        return node
+
+    def _unless_dead(self, node: ast.stmt, targets: list[ast.expr], value: ast.expr) -> Any:
+        if all(map(self._dead, targets)) and not self._acts(value):
+            self.changed = True
+            return None
+        return node
+
+    def _dead(self, target: ast.expr) -> bool:
+        if isinstance(target, ast.Tuple | ast.List):
+            return all(map(self._dead, target.elts))
+        if isinstance(target, ast.Name):
+            return target.id not in self._names
+        return (
+            isinstance(target, ast.Attribute)
+            and isinstance(target.value, ast.Name)
+            and target.attr not in self._read
+        )
+
+    def _acts(self, value: ast.expr) -> bool:
+        """Whether an expression may have an effect: it calls a method of self, or an own function."""
+        for leaf in ast.walk(value):
+            if isinstance(leaf, ast.Call):
+                function = leaf.func
+                if isinstance(function, ast.Name) and function.id in self._own:
+                    return True
+                if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
+                    return function.value.id == "self"
+        return False

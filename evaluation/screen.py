@@ -1,0 +1,268 @@
+"""What the command line shows: a live line or bars on a terminal, plain lines without one, final tables."""
+
+import itertools
+import math
+import time
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from aixi.environments.registry import EnvironmentRow
+from aixi.evaluation.runner import Life, RunResult
+from aixi.evaluation.scoring import Cell, CellResult, ScoreResult
+
+_PLAIN_WIDTH = 120  # columns without a terminal
+_PLAIN_SECONDS = 5.0  # between plain lines of one life
+_LIVE_SECONDS = 0.1
+_BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def console() -> Console:
+    """Returns the console of standard output."""
+    found = Console(highlight=False)
+    return found if found.is_terminal else Console(highlight=False, width=_PLAIN_WIDTH)
+
+
+def duration(seconds: float) -> str:
+    """Returns a time in the coarsest form that still tells something.
+
+    Example:
+        >>> duration(3.21), duration(75), duration(7322)
+        ('3.2 s', '1:15', '2:02:02')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def sparkline(values: Sequence[float], width: int) -> str:
+    """Returns values as a line of at most `width` blocks, from the least to the greatest.
+
+    Example:
+        >>> sparkline([0, 1, 2, 3, 3, 3], 6)
+        '▁▃▅███'
+    """
+    groups = min(width, len(values))
+    edges = [round(index * len(values) / groups) for index in range(groups + 1)]
+    means = [math.fsum(values[a:b]) / (b - a) for a, b in itertools.pairwise(edges)]
+    low, span = min(means), max(means) - min(means)
+    return "".join(_BLOCKS[round((item - low) / span * (len(_BLOCKS) - 1)) if span else 0] for item in means)
+
+
+def bits(value: float | None) -> str:
+    """Returns bits per percept, a dash where nothing was predicted."""
+    return "–" if value is None else f"{value:.3f}"
+
+
+class LifeView:
+    """Shows a life as it is lived; its `tell` is a runner's `on_cycle`."""
+
+    def __init__(self, screen: Console) -> None:
+        self._screen = screen
+        self._every = _LIVE_SECONDS if screen.is_terminal else _PLAIN_SECONDS
+        self._due = 0.0
+        self._first: tuple[float, int] | None = None
+        self._bar = Progress(
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[line]}"),
+            console=screen,
+            transient=True,
+            auto_refresh=False,
+            expand=True,
+            disable=not screen.is_terminal,
+        )
+        self._task = self._bar.add_task("", line="")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def tell(self, life: Life) -> None:
+        """Shows where a life has come to, if it is time to."""
+        now = time.monotonic()
+        if now < self._due:
+            return
+        self._due = now + self._every
+        if self._first is None:
+            self._first = (now, life.cycle)
+        lived, spent = life.cycle - self._first[1], now - self._first[0]
+        speed = f"{lived / spent:,.0f}" if lived and spent else "–"
+        left = duration((life.cycles - life.cycle) * spent / lived) if lived and spent else "–"
+        line = f"{life.cycle:,}/{life.cycles:,}  reward {life.average_reward:.3f}"
+        if (rate := life.bits_per_percept) is not None:
+            line += f"  bits {bits(rate)}"
+        line += f"  {speed} cycles/s  {left} left"
+        if self._screen.is_terminal:
+            self._bar.update(self._task, completed=life.cycle, total=life.cycles, line=line, refresh=True)
+        else:
+            self._screen.print(line)
+
+
+def show_run(screen: Console, result: RunResult, row: EnvironmentRow) -> None:
+    """Prints the final table of a run."""
+    options = "".join(f" {key}={value}" for key, value in result.options.items())
+    screen.print()
+    screen.print(f"[bold]{result.agent}[/] in [bold]{result.environment}[/]  seed {result.seed}", end="")
+    screen.print(f"  [dim]{options.strip()}[/]" if options else "", soft_wrap=False)
+    table = Table.grid(padding=(0, 3))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column()
+    of = f" of {result.planned_cycles:,}, interrupted" if result.cycles < result.planned_cycles else ""
+    table.add_row("cycles", f"{result.cycles:,}{of}")
+    table.add_row("average reward", f"[bold]{result.average_reward:.4f}[/]{_late(result)}")
+    anchors = f"random {row.random.value:.4g}   constant {row.constant.value:.4g}   best {row.best.value:.4g}"
+    table.add_row("known values", anchors)
+    table.add_row("bits per percept", bits(result.bits_per_percept))
+    table.add_row("time", f"{duration(result.seconds)}   {result.cycles_per_second:,.0f} cycles/s")
+    if len(result.curve) > 1:
+        rewards = [point.average_reward for point in result.curve]
+        table.add_row("learning curve", sparkline(rewards, max(20, min(60, screen.width - 24))))
+    screen.print(table)
+
+
+def _late(result: RunResult) -> str:
+    """What the last tenth of the life brought, if it was long enough to have one."""
+    points = result.curve
+    start = result.cycles * 9 // 10
+    late = [(b.average_reward, b.cycle - a.cycle) for a, b in itertools.pairwise(points) if a.cycle >= start]
+    cycles = sum(count for _, count in late)
+    if result.cycles < 100 or not cycles:
+        return ""
+    return f"   [dim]last tenth[/] {math.fsum(reward * count for reward, count in late) / cycles:.4f}"
+
+
+class ScoreView:
+    """Shows the lives of a score: a bar for each one that goes on, a line for each one that has ended."""
+
+    def __init__(
+        self, screen: Console, agents: Sequence[str], environments: Iterable[str], seeds: int
+    ) -> None:
+        environments = list(environments)
+        total = len(agents) * len(environments) * seeds
+        self._screen = screen
+        self._count = len(str(total))
+        self._total = total
+        self._agent = max(map(len, agents))
+        self._environment = max(map(len, environments))
+        self._done = 0
+        self._tasks: dict[Cell, Any] = {}
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            _Count(),
+            console=screen,
+            transient=True,
+            expand=True,
+            disable=not screen.is_terminal,
+        )
+        self._all = self._bars.add_task("[bold]lives[/]", total=total)
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def end(self, result: CellResult) -> None:
+        """Shows a life that has ended."""
+        self._done += 1
+        cell = result.cell
+        if cell in self._tasks:
+            self._bars.remove_task(self._tasks.pop(cell))
+        self._bars.update(self._all, completed=self._done)
+        earned = "failed" if result.average_reward is None else f"{result.average_reward:.4f}"
+        line = f"{self._done:>{self._count}}/{self._total}  {self._name(cell)}  {earned:>9}"
+        self._screen.print(f"{line}  {duration(result.seconds):>8}", no_wrap=True, overflow="ellipsis")
+        if result.error is not None:
+            self._screen.print(Text(f"    {result.error}", style="red"))
+
+    def tell(self, lives: dict[Cell, int]) -> None:
+        """Shows the lives that go on."""
+        for cell, cycles in lives.items():
+            if cell not in self._tasks:
+                self._tasks[cell] = self._bars.add_task(self._name(cell), total=cell.cycles)
+            self._bars.update(self._tasks[cell], completed=cycles)
+
+    def _name(self, cell: Cell) -> str:
+        return f"{cell.agent:{self._agent}}  {cell.environment:{self._environment}}  seed {cell.seed}"
+
+
+class _Count(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.completed:,.0f}/{task.total or 0:,.0f}", justify="right")
+
+
+def show_score(screen: Console, result: ScoreResult) -> None:
+    """Prints the tables of a score: agents, then values by environment."""
+    screen.print()
+    seeds = f"{len(result.seeds)} seed{'s' if len(result.seeds) != 1 else ''}"
+    screen.print(
+        f"[bold]{result.suite}[/] v{result.suite_version}  {seeds}  T = {result.temperature:g} bits: "
+        f"{result.effective_number:.1f} of {len(_environments(result))} environments count"
+        f"{'  interrupted' if result.interrupted else ''}"
+    )
+    screen.print()
+    table = _table("agent", "score", "95 % interval", "literal", "uniform")
+    for agent, row in sorted(result.agents.items(), key=lambda item: -(item[1].score or -math.inf)):
+        interval = "–" if row.interval is None else f"{row.interval[0]:.3f} … {row.interval[1]:.3f}"
+        failed = f" [red]{row.failures} failed[/]" if row.failures else ""
+        table.add_row(
+            agent + failed,
+            f"[bold]{_number(row.score)}[/]",
+            interval,
+            *map(_number, (row.literal, row.uniform)),
+        )
+    screen.print(table)
+    screen.print()
+    table = _table("environment", "K bits", "weight", "best const", *result.agents)
+    for name, first in _environments(result).items():
+        values = [_number(agent.environments[name].value) for agent in result.agents.values()]
+        table.add_row(
+            name, f"{first.description_bits:,}", f"{first.weight:.3f}", _number(first.constant_value), *values
+        )
+    screen.print(table)
+    screen.print()
+    screen.print("[dim]value: 0 random, 1 best known; weight 2^(-K/T); literal: weight 2^-K[/]")
+
+
+def _environments(result: ScoreResult) -> dict[str, Any]:
+    return next(iter(result.agents.values())).environments
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column(columns[0], overflow="fold")
+    for column in columns[1:]:
+        table.add_column(column, justify="right", overflow="fold")
+    return table
+
+
+def show_list(screen: Console, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Prints a plain list, the first column in bold."""
+    table = Table(
+        box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", show_header=len(columns) > 2
+    )
+    for index, column in enumerate(columns):
+        table.add_column(column, style="bold" if not index else "", no_wrap=not index)
+    for row in rows:
+        table.add_row(*row)
+    screen.print(table)

@@ -1,0 +1,67 @@
+"""Suites: which environments, for how many cycles, at which temperature. All of it is data."""
+
+from pathlib import Path
+
+import msgspec
+
+from aixi.errors import InvalidValueError, UnknownNameError, require
+
+_FOLDER = Path(__file__).parent / "suites"
+
+
+class Suite(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A fixed set of environments that scores are compared on.
+
+    Attributes:
+        name: the suite's name.
+        version: grows with every change that moves a score.
+        summary: one line.
+        temperature: T of the weights in bits, frozen for a version.
+        seeds: number of seeds unless told otherwise.
+        cycles: length of a life in cycles, by environment id.
+    """
+
+    name: str
+    version: int
+    summary: str
+    temperature: float
+    seeds: int
+    cycles: dict[str, int]
+
+    def __post_init__(self) -> None:
+        require(bool(self.cycles), f"suite {self.name} must hold at least one environment")
+        require(
+            self.temperature > 0, f"temperature of suite {self.name} must be above 0, got {self.temperature}"
+        )
+        require(self.seeds >= 1, f"seeds of suite {self.name} must be at least 1, got {self.seeds}")
+        for environment, cycles in self.cycles.items():
+            require(cycles >= 1, f"cycles of {environment} must be at least 1, got {cycles}")
+
+
+def suite_names() -> list[str]:
+    """Returns the names of the suites that come with the package."""
+    return sorted(path.stem for path in _FOLDER.glob("*.toml"))
+
+
+def load_suite(name: str) -> Suite:
+    """Loads a suite by name, or from the path of a TOML file.
+
+    Raises:
+        UnknownNameError: if there is no such suite.
+        InvalidValueError: if the file is not a suite.
+
+    Example:
+        >>> load_suite("jair").cycles["aixi/CoinFlip-v0"] > 0
+        True
+    """
+    path = Path(name) if name.endswith(".toml") else _FOLDER / f"{name}.toml"
+    try:
+        content = path.read_bytes()
+    except OSError:
+        raise UnknownNameError(
+            f"unknown suite {name!r}; known: {', '.join(suite_names())}, or give the path of a TOML file"
+        ) from None
+    try:
+        return msgspec.toml.decode(content, type=Suite)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise InvalidValueError(f"{path.name} is not a suite: {error}") from error

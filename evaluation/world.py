@@ -1,0 +1,295 @@
+"""An environment as the runner sees it: percepts checked and hashed, actions relabelled and recorded."""
+
+import importlib
+import struct
+import zlib
+from array import array
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+
+from aixi.environments import ENVIRONMENTS, make
+from aixi.environments.registry import EnvironmentRow
+from aixi.errors import EnvironmentFaultError, InvalidValueError, StateFileError, UnsupportedSpaceError
+
+STREAMS = ("environment", "agent", "relabel")
+_STATELESS_WRAPPERS = (gymnasium.wrappers.OrderEnforcing, gymnasium.wrappers.PassiveEnvChecker)
+_INTEGERS = (int, np.integer)
+_MOST_KNOWN = 1 << 16
+_pack_integer = struct.Struct("<q").pack
+_pack_reward = struct.Struct("<d?").pack
+
+
+def stream(seed: int, name: str) -> np.random.SeedSequence:
+    """Returns one of the named random streams of a life.
+
+    Stream number i of `STREAMS` is `SeedSequence(seed, spawn_key=(i,))`, so that a new stream, which comes at
+    the end, moves none of the others.
+    """
+    return np.random.SeedSequence(seed, spawn_key=(STREAMS.index(name),))
+
+
+def import_modules(modules: Iterable[str]) -> None:
+    """Imports third-party modules, for the registrations that they make.
+
+    Raises:
+        InvalidValueError: if one cannot be imported.
+    """
+    for module in modules:
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            raise InvalidValueError(
+                f"cannot import {module!r} ({error}); give the name of an installed module, or of a file here"
+            ) from error
+
+
+def find_row(environment: str) -> EnvironmentRow:
+    """Returns the row of an environment given as `id`, or as `module:id`, where the module makes the
+    registration.
+
+    Raises:
+        UnknownNameError: if neither the suite nor Gymnasium knows the id.
+        InvalidValueError: if only Gymnasium knows it, so that its rewards are not declared.
+    """
+    module, colon, name = environment.rpartition(":")
+    if colon:
+        import_modules([module])
+    if name not in ENVIRONMENTS and name in gymnasium.registry:
+        raise InvalidValueError(
+            f"environment {name!r} declares no rewards; register its row with "
+            f"aixi.environments.register(EnvironmentRow(...)) in a module that you import"
+        )
+    return ENVIRONMENTS[name]
+
+
+def relabelling(seed: int, actions: int) -> list[int]:
+    """Returns the environment's index of each of the agent's actions: a permutation drawn from the seed."""
+    permutation: list[int] = np.random.default_rng(stream(seed, "relabel")).permutation(actions).tolist()
+    return permutation
+
+
+class World:
+    """One environment in one life.
+
+    Every percept is checked against what the row and the spaces declare, and enters `hash`, a CRC-32 of all
+    observations, rewards and episode ends so far, in order.
+
+    Args:
+        environment: `id` or `module:id`.
+        seed: seed of the life.
+        relabel: whether the agent's discrete actions are a permutation of the environment's.
+        record: whether actions are recorded, which resuming by replay needs.
+
+    Attributes:
+        row: the environment's row.
+        name: its id.
+        observation_space: as the environment declares it.
+        action_space: likewise.
+        hash: running hash of the percepts, in [0, 2**32).
+        cycle: cycles lived.
+        actions: the agent's action indices so far, in the smallest type that holds them; None if not
+            recorded.
+    """
+
+    def __init__(self, environment: str, seed: int, *, relabel: bool, record: bool) -> None:
+        self.row = find_row(environment)
+        self.name = self.row.name
+        self.seed = seed
+        self._env = make(self.name)
+        self._stateful: Any = self._env.unwrapped  # get_state and set_state are not in Gymnasium's API
+        self.observation_space: spaces.Space[Any] = self._env.observation_space
+        self.action_space: spaces.Space[Any] = self._env.action_space
+        self.hash = 0
+        self.cycle = 0
+        self._begun = False
+        self._rewards = frozenset(self.row.rewards)
+        self._contains = _membership(self.observation_space)
+        self._encode = _encoder(self.observation_space)
+        self._step = self._env.step
+        self._labels: list[int] | None = None
+        self.actions: array[int] | None = None
+        if isinstance(self.action_space, spaces.Discrete):
+            count, start = int(self.action_space.n), int(self.action_space.start)
+            self._start = start
+            order = relabelling(seed, count) if relabel else range(count)
+            self._labels = [start + index for index in order]
+            if record:
+                self.actions = array("B" if count <= 1 << 8 else "H" if count <= 1 << 16 else "I")
+        elif relabel:
+            raise InvalidValueError(
+                f"only discrete actions can be relabelled, {self.name} has {self.action_space}"
+            )
+        if record and self.actions is None and not self._has_state():
+            raise InvalidValueError(
+                f"a life in {self.name} cannot be saved: actions are not discrete, and it lacks get_state "
+                f"and set_state"
+            )
+
+    def begin(self) -> tuple[Any, dict[str, Any]]:
+        """Starts an episode: the life's first is seeded, later ones go on with the same generator."""
+        seed = None if self._begun else int(stream(self.seed, "environment").generate_state(1)[0])
+        try:
+            observation, info = self._env.reset(seed=seed)
+        except Exception as error:
+            raise self._fault(f"raised {type(error).__name__} in reset: {error}") from error
+        if not self._contains(observation):
+            raise self._fault(f"returned observation {observation!r}, outside {self.observation_space}")
+        self._begun = True
+        self.hash = zlib.crc32(self._encode(observation), self.hash)
+        return observation, info
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Takes the agent's action and returns the percept, checked."""
+        if self._labels is not None:
+            index = action - self._start
+            if not 0 <= index < len(self._labels):
+                raise InvalidValueError(
+                    f"the agent acted {action!r} in {self.name}, outside {self.action_space}"
+                )
+            action = self._labels[index]
+        elif not self.action_space.contains(action):
+            raise InvalidValueError(f"the agent acted {action!r} in {self.name}, outside {self.action_space}")
+        try:
+            observation, reward, terminated, truncated, info = self._step(action)
+            legal = reward in self._rewards
+        except Exception as error:
+            raise self._fault(f"raised {type(error).__name__}: {error}") from error
+        if not legal:
+            raise self._fault(f"gave reward {reward!r}; {_declared(self.row.rewards)}")
+        if not self._contains(observation):
+            raise self._fault(f"returned observation {observation!r}, outside {self.observation_space}")
+        if (terminated or truncated) and not self.row.episodic:
+            raise self._fault("ended an episode, and its row declares none (episodic=False)")
+        reward = float(reward)
+        self.hash = zlib.crc32(
+            self._encode(observation) + _pack_reward(reward, terminated or truncated), self.hash
+        )
+        self.cycle += 1
+        if self.actions is not None:
+            self.actions.append(index)
+        return observation, reward, bool(terminated), bool(truncated), info
+
+    def mask(self, info: dict[str, Any]) -> Any:
+        """Returns the `action_mask` of an `info` in the agent's labels, or None where there is none."""
+        mask = info.get("action_mask")
+        if mask is None:
+            return None
+        mask = np.asarray(mask, np.bool_)
+        return mask if self._labels is None else mask[np.array(self._labels) - self._start]
+
+    def state(self, *, faulted: bool) -> dict[str, Any]:
+        """Returns what `restore` needs; after a fault the environment's own state is not to be trusted."""
+        own = None if faulted or not self._has_state() else self._stateful.get_state()
+        if own is None and self.actions is None:
+            raise StateFileError(f"{self.name} failed within a cycle and its actions cannot be replayed")
+        actions = None if self.actions is None else np.array(self.actions)
+        return {"own": own, "actions": actions, "hash": self.hash, "cycle": self.cycle}
+
+    def restore(self, state: dict[str, Any], *, between_episodes: bool) -> None:
+        """Brings a fresh world to a saved state: by the environment's `set_state`, else by replaying its
+        actions.
+
+        Raises:
+            StateFileError: if the replay gave other percepts than those of the life that was saved.
+        """
+        if state["own"] is not None:
+            self.begin()
+            self._stateful.set_state(state["own"])
+            if self.actions is not None and state["actions"] is not None:
+                self.actions.extend(state["actions"].tolist())
+            self.hash, self.cycle = state["hash"], state["cycle"]
+            return
+        actions = state["actions"].tolist()
+        if not (between_episodes and not actions):
+            self.begin()
+        for done, index in enumerate(actions, 1):
+            _, _, terminated, truncated, _ = self.step(self._start + index)
+            if (terminated or truncated) and not (between_episodes and done == len(actions)):
+                self.begin()
+        if self.hash != state["hash"]:
+            raise StateFileError(
+                f"replaying the {len(actions)} recorded actions in {self.name} gave other percepts than were "
+                f"saved; the environment has changed or is not deterministic, so this life cannot be resumed"
+            )
+
+    def close(self) -> None:
+        """Frees what the environment holds."""
+        self._env.close()
+
+    def _has_state(self) -> bool:
+        env: Any = self._env
+        while isinstance(env, _STATELESS_WRAPPERS):
+            env = env.env
+        return (
+            not isinstance(env, gymnasium.Wrapper) and hasattr(env, "get_state") and hasattr(env, "set_state")
+        )
+
+    def _fault(self, what: str) -> EnvironmentFaultError:
+        return EnvironmentFaultError(
+            f"environment {self.name} {what} (cycle {self.cycle + 1}, seed {self.seed})"
+        )
+
+
+def _declared(rewards: tuple[float, ...]) -> str:
+    if len(rewards) <= 12:
+        return f"its row declares {', '.join(f'{reward:g}' for reward in rewards)}"
+    return f"its row declares {len(rewards)} rewards from {rewards[0]:g} to {rewards[-1]:g}"
+
+
+def _membership(space: spaces.Space[Any]) -> Callable[[Any], bool]:
+    """Returns `space.contains`, with a short way for spaces where it takes longer than a cycle."""
+    if isinstance(space, spaces.Discrete):
+        low, high = int(space.start), int(space.start + space.n)
+        return lambda value: (
+            bool(isinstance(value, _INTEGERS) and low <= value < high) or space.contains(value)
+        )
+    if isinstance(space, spaces.Tuple):
+        parts = [_membership(part) for part in space.spaces]
+        return lambda value: (
+            isinstance(value, tuple)
+            and len(value) == len(parts)
+            and all([part(item) for part, item in zip(parts, value, strict=True)])
+        )
+    if not isinstance(space, spaces.MultiDiscrete | spaces.MultiBinary):
+        return space.contains
+    dtype, shape = space.dtype, space.shape
+    known: set[bytes] = set()  # arrays that were found to be members
+
+    def contains(value: Any) -> bool:
+        if not (isinstance(value, np.ndarray) and value.dtype == dtype and value.shape == shape):
+            return space.contains(value)
+        content = value.tobytes()
+        if content in known:
+            return True
+        if not space.contains(value):
+            return False
+        if len(known) < _MOST_KNOWN:
+            known.add(content)
+        return True
+
+    return contains
+
+
+def _encoder(space: spaces.Space[Any]) -> Callable[[Any], bytes]:
+    """Returns a function from members of a space to bytes that tell them apart."""
+    if isinstance(space, spaces.Discrete):
+        return _pack_integer
+    if isinstance(space, spaces.MultiDiscrete | spaces.MultiBinary | spaces.Box):
+        dtype = space.dtype
+        return lambda value: np.ascontiguousarray(value, dtype).tobytes()
+    if isinstance(space, spaces.Tuple):
+        parts = [_encoder(part) for part in space.spaces]
+        return lambda value: b"".join([part(item) for part, item in zip(parts, value, strict=True)])
+    if isinstance(space, spaces.Dict):
+        named = [(key, _encoder(part)) for key, part in space.spaces.items()]
+        return lambda value: b"".join([part(value[key]) for key, part in named])
+    if isinstance(space, spaces.Text):
+        return lambda value: value.encode() + b"\0"
+    raise UnsupportedSpaceError(
+        f"observations of {space} cannot be hashed; make them Discrete, Box, MultiDiscrete, MultiBinary, "
+        f"Text, or a Tuple or Dict of those"
+    )

@@ -1,0 +1,164 @@
+"""Tiny environments for the tests of lives: some sound, some faulty, one known to Gymnasium alone."""
+
+import time
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+
+from aixi.environments import Anchor, EnvironmentRow, register
+
+LIVES_BEFORE_FAULT = 37
+
+
+class Walk(gymnasium.Env[np.int64, np.int64]):
+    """A random walk on five cells that an action pushes to the left or right; the ends pay."""
+
+    def __init__(self, episodic: bool = False) -> None:
+        self.episodic = episodic
+        self.observation_space = spaces.Discrete(5)
+        self.action_space = spaces.Discrete(2)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        super().reset(seed=seed)
+        self.cell = int(self.np_random.integers(1, 4))
+        return np.int64(self.cell), {}
+
+    def step(self, action: np.int64) -> Any:
+        push = 1 if self.np_random.random() < (0.8 if action == 1 else 0.2) else -1
+        self.cell = min(4, max(0, self.cell + push))
+        reward = {0: -1.0, 4: 2.0}.get(self.cell, 0.0)
+        ended = self.episodic and reward != 0.0
+        return np.int64(self.cell), reward, ended, False, {}
+
+
+class Stateful(Walk):
+    """A walk that can be saved; it counts the steps taken in this process."""
+
+    steps = 0
+
+    def step(self, action: np.int64) -> Any:
+        Stateful.steps += 1
+        return super().step(action)
+
+    def get_state(self) -> dict[str, Any]:
+        return {"cell": self.cell, "rng": self.np_random.bit_generator.state}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.cell = state["cell"]
+        self.np_random.bit_generator.state = state["rng"]
+
+
+class Faulty(Walk):
+    """A walk that goes wrong after some cycles, unless `cured`."""
+
+    cured = False
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(episodic=kind == "reset")
+        self.kind = kind
+        self.lived = 0
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        if self.kind == "reset" and self.lived > LIVES_BEFORE_FAULT and not Faulty.cured:
+            raise RuntimeError("the floor is wet")
+        return super().reset(seed=seed)
+
+    def step(self, action: np.int64) -> Any:
+        if self.lived >= LIVES_BEFORE_FAULT and not Faulty.cured:
+            if self.kind == "raise":
+                raise RuntimeError("the wall is hot")
+            if self.kind == "nan":
+                return np.int64(0), float("nan"), False, False, {}
+            if self.kind == "reward":
+                return np.int64(0), 7.5, False, False, {}
+            if self.kind == "outside":
+                return np.int64(5), 0.0, False, False, {}
+            if self.kind == "ends":
+                return np.int64(0), 0.0, True, False, {}
+        self.lived += 1
+        return super().step(action)
+
+
+class Slow(Walk):
+    """A walk at a thousand cycles a second at most."""
+
+    def step(self, action: np.int64) -> Any:
+        time.sleep(0.001)
+        return super().step(action)
+
+
+class Masked(gymnasium.Env[np.int64, np.int64]):
+    """Each cycle allows two of four actions, and punishes whoever takes another."""
+
+    def __init__(self) -> None:
+        self.observation_space = spaces.Discrete(1)
+        self.action_space = spaces.Discrete(4, start=-1)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        super().reset(seed=seed)
+        return np.int64(0), self._info()
+
+    def _info(self) -> dict[str, Any]:
+        self.allowed = np.zeros(4, np.int8)
+        self.allowed[self.np_random.permutation(4)[:2]] = 1
+        return {"action_mask": self.allowed}
+
+    def step(self, action: np.int64) -> Any:
+        reward = 1.0 if self.allowed[action + 1] else -1.0
+        return np.int64(0), reward, False, False, self._info()
+
+
+class Continuous(gymnasium.Env[np.ndarray, np.ndarray]):
+    """Nothing in it is discrete but the reward."""
+
+    def __init__(self) -> None:
+        self.observation_space = spaces.Dict(
+            {"where": spaces.Box(-1, 1, (2,)), "flags": spaces.MultiBinary(3)}
+        )
+        self.action_space = spaces.Box(-1, 1, (2,))
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        super().reset(seed=seed)
+        return self._look(), {}
+
+    def _look(self) -> Any:
+        return {"where": self.np_random.uniform(-1, 1, 2).astype(np.float32), "flags": np.ones(3, np.int8)}
+
+    def step(self, action: np.ndarray) -> Any:
+        return self._look(), float(action[0] > 0), False, False, {}
+
+
+def _row(name: str, of: str, rewards: tuple[float, ...] = (-1.0, 0.0, 2.0), **kwargs: Any) -> EnvironmentRow:
+    return EnvironmentRow(
+        name=f"test/{name}-v0",
+        summary="for tests",
+        entry_point=f"{__name__}:{of}",
+        rewards=rewards,
+        random=Anchor(0.0, "made up"),
+        constant=Anchor(0.5, "made up"),
+        best=Anchor(1.0, "made up"),
+        kwargs={key: value for key, value in kwargs.items() if key != "ends"},
+        episodic=bool(kwargs.get("ends", False)),
+    )
+
+
+for _made in (
+    _row("Walk", "Walk"),
+    _row("Episodes", "Walk", episodic=True, ends=True),
+    _row("Stateful", "Stateful"),
+    _row("Slow", "Slow"),
+    _row("Masked", "Masked", (-1.0, 1.0)),
+    _row("Continuous", "Continuous", (0.0, 1.0)),
+    _row("Raise", "Faulty", kind="raise"),
+    _row("NaN", "Faulty", kind="nan"),
+    _row("Reward", "Faulty", kind="reward"),
+    _row("Outside", "Faulty", kind="outside"),
+    _row("Ends", "Faulty", kind="ends"),
+    _row("Reset", "Faulty", kind="reset", ends=True),
+):
+    register(_made)
+
+if "test/Unlisted-v0" not in gymnasium.registry:
+    gymnasium.register("test/Unlisted-v0", f"{__name__}:Walk")
