@@ -33,7 +33,7 @@ AGENTS: Registry[AgentSpec] = Registry(
     AgentSpec(
         "mc-aixi-ctw",
         "aixi.agents.mc_aixi:MCAIXICTW",
-        "Monte Carlo AIXI: factored context tree weighting, rho-UCT search (Veness et al. 2011)",
+        "Monte Carlo AIXI: context trees and rho-UCT search (Veness et al. 2011)",
     ),
 )
 

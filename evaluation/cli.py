@@ -176,39 +176,44 @@ def agents_command(
     from aixi.agents.registry import AGENTS, agent_options
 
     if name is None:
-        _list("agents", ("name", "summary"), AGENTS, json, modules)
+        _list("agents", AGENTS, json, modules)
         return
     _imports(modules)
-    options = [{"option": key, "default": value} for key, value in agent_options(name).items()]
-    _show(json, {"agent": name, "options": options}, ("option", "default"), options)
+    options = agent_options(name)
+    _show(json, {"name": name, "options": options}, [(key, str(value)) for key, value in options.items()])
 
 
 @app.command("envs")
-def envs_command(json: Json = None, modules: Imports = None) -> None:
-    """List the environments, with their known average rewards per cycle."""
+def envs_command(
+    name: Annotated[
+        str | None, typer.Argument(help="Tell what is known of one environment.", show_default=False)
+    ] = None,
+    json: Json = None,
+    modules: Imports = None,
+) -> None:
+    """List the environments, or what is known of one."""
     from aixi.environments import ENVIRONMENTS
 
+    if name is None:
+        _list("environments", ENVIRONMENTS, json, modules)
+        return
+    from aixi.evaluation.complexity import description_bits
+    from aixi.evaluation.world import find_row
+
     _imports(modules)
-    rows = [
-        {
-            "name": row.name,
-            "summary": row.summary,
-            "rewards": list(row.rewards),
-            "random": row.random.value,
-            "constant": row.constant.value,
-            "best": row.best.value,
-            "sources": {
-                "random": row.random.source,
-                "constant": row.constant.source,
-                "best": row.best.source,
-            },
-            "episodic": row.episodic,
-            "tags": list(row.tags),
-        }
-        for row in ENVIRONMENTS
+    row = find_row(name)
+    anchors = {"random": row.random, "constant": row.constant, "best": row.best}
+    known: dict[str, Any] = {"name": row.name, "summary": row.summary, "rewards": row.rewards}
+    known |= {"description_bits": description_bits(row), "episodic": row.episodic, "tags": row.tags}
+    lines = [
+        ("", row.summary),
+        ("rewards", ", ".join(f"{reward:g}" for reward in row.rewards)),
+        *((key, f"{anchor.value:.4g} a cycle: {anchor.source}") for key, anchor in anchors.items()),
+        ("description", f"{known['description_bits']:,} bits"),
+        ("tags", ", ".join(row.tags)),
     ]
-    shown = [row | {key: f"{row[key]:.4g}" for key in ("random", "constant", "best")} for row in rows]
-    _show(json, {"environments": rows}, ("name", "random", "constant", "best", "summary"), shown)
+    document = known | {key: {"value": item.value, "source": item.source} for key, item in anchors.items()}
+    _show(json, document, lines)
 
 
 @app.command("predictors")
@@ -216,7 +221,7 @@ def predictors_command(json: Json = None, modules: Imports = None) -> None:
     """List the predictors."""
     from aixi.predictors.registry import PREDICTORS
 
-    _list("predictors", ("name", "summary"), PREDICTORS, json, modules)
+    _list("predictors", PREDICTORS, json, modules)
 
 
 def _imports(modules: list[str] | None) -> None:
@@ -226,18 +231,16 @@ def _imports(modules: list[str] | None) -> None:
         import_modules(modules)
 
 
-def _list(
-    noun: str, columns: tuple[str, ...], entries: Any, json: Path | None, modules: list[str] | None
-) -> None:
+def _list(noun: str, entries: Any, json: Path | None, modules: list[str] | None) -> None:
     _imports(modules)
-    rows = [{column: getattr(entry, column) for column in columns} for entry in entries]
-    _show(json, {noun: rows}, columns, rows)
+    rows = [(entry.name, entry.summary) for entry in entries]
+    _show(json, {noun: [{"name": name, "summary": summary} for name, summary in rows]}, rows)
 
 
-def _show(json: Path | None, document: Any, columns: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
+def _show(json: Path | None, document: Any, rows: list[tuple[str, str]]) -> None:
     from aixi.evaluation import screen
 
-    screen.show_list(screen.console(), columns, [[str(row[column]) for column in columns] for row in rows])
+    screen.show_list(screen.console(), rows)
     _write_json(json, document)
 
 

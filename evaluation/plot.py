@@ -53,7 +53,14 @@ def plot_curve(result: "RunResult", row: "EnvironmentRow") -> bytes:
             layout="constrained",
         )
         reward = axes[0, 0]
-        reward.plot(cycles, [p.average_reward for p in result.curve], color=_ACCENT, alpha=0.3, linewidth=1)
+        reward.plot(
+            cycles,
+            [p.average_reward for p in result.curve],
+            color=_ACCENT,
+            alpha=0.3,
+            lw=1,
+            label="since the last point",
+        )
         reward.plot(
             cycles,
             [p.cumulative_average for p in result.curve],

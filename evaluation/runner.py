@@ -83,6 +83,13 @@ class LifeFaultError(EnvironmentFaultError):
 class Life:
     """One agent in one world, cycle by cycle.
 
+    Args:
+        agent: the agent; its life begins here.
+        world: its environment.
+        cycles: cycles planned.
+        on_cycle: called after each cycle.
+        started: `time.perf_counter()` when the life was asked for.
+
     Attributes:
         agent: the agent.
         world: its environment.
@@ -91,7 +98,12 @@ class Life:
     """
 
     def __init__(
-        self, agent: Agent, world: World, cycles: int, on_cycle: "Callable[[Life], None] | None"
+        self,
+        agent: Agent,
+        world: World,
+        cycles: int,
+        on_cycle: "Callable[[Life], None] | None",
+        started: float,
     ) -> None:
         self.agent = agent
         self.world = world
@@ -104,7 +116,7 @@ class Life:
         self._next = _BEGIN
         self._action: Any = None
         self._mask: Any = None
-        self._started = time.perf_counter()
+        self._started = started
         rewards = RewardRange.finite(*world.row.rewards)
         seed = stream(world.seed, "agent")
         agent.reset(
@@ -152,11 +164,15 @@ class Life:
         while self.cycle < self.cycles and not self.interrupt.requested:
             if self._next == _BEGIN:
                 self._begin()
+                self._curve.add(*self._totals())
             stride = self._curve.stride
             try:
                 self._advance(min(self.cycles, (self.cycle // stride + 1) * stride))
             finally:
-                self._curve.add(*self._totals())
+                if (
+                    self._next != _BEGIN
+                ):  # an agent may learn an episode's last percept when the next one begins
+                    self._curve.add(*self._totals())
             if self.first_action_seconds is None:
                 self.first_action_seconds = self.seconds
 
@@ -283,7 +299,9 @@ def run(
         if preset:
             require(environment is not None, "a preset needs the name of the environment")
             chosen = preset_options(name, find_row(str(environment)).name) | chosen
-        identity |= {"agent": name, "options": chosen}
+        # Lists, as a state file gives them back: a resumed agent gets the very same options.
+        plain = {key: list(value) if isinstance(value, tuple) else value for key, value in chosen.items()}
+        identity |= {"agent": name, "options": plain}
     elif resume is None:
         raise InvalidValueError("agent and environment must be given, unless a saved life is resumed")
     saved = None if resume is None else load_state(resume)
@@ -305,8 +323,7 @@ def run(
     world = World(
         identity["environment"], identity["seed"], relabel=identity["relabel"], record=save is not None
     )
-    life = Life(body, world, cycles, on_cycle)
-    life._started = started
+    life = Life(body, world, cycles, on_cycle, started)
     try:
         if saved is not None:
             life.load_state_dict(saved["life"])

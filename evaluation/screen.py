@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.table import Table
 from rich.text import Text
@@ -26,6 +27,11 @@ def console() -> Console:
     """Returns the console of standard output."""
     found = Console(highlight=False)
     return found if found.is_terminal else Console(highlight=False, width=_PLAIN_WIDTH)
+
+
+def _narrower(screen: Console) -> Console:
+    """Returns a console for bars: the terminal's own ^C must fit behind them, or it spoils their erasure."""
+    return Console(highlight=False, width=screen.width - 2) if screen.is_terminal else screen
 
 
 def duration(seconds: float) -> str:
@@ -47,7 +53,7 @@ def sparkline(values: Sequence[float], width: int) -> str:
 
     Example:
         >>> sparkline([0, 1, 2, 3, 3, 3], 6)
-        '▁▃▅███'
+        '▁▃▆███'
     """
     groups = min(width, len(values))
     edges = [round(index * len(values) / groups) for index in range(groups + 1)]
@@ -65,6 +71,7 @@ class LifeView:
     """Shows a life as it is lived; its `tell` is a runner's `on_cycle`."""
 
     def __init__(self, screen: Console) -> None:
+        screen = _narrower(screen)
         self._screen = screen
         self._every = _LIVE_SECONDS if screen.is_terminal else _PLAIN_SECONDS
         self._due = 0.0
@@ -112,14 +119,14 @@ class LifeView:
 
 def show_run(screen: Console, result: RunResult, row: EnvironmentRow) -> None:
     """Prints the final table of a run."""
-    options = "".join(f" {key}={value}" for key, value in result.options.items())
     screen.print()
-    screen.print(f"[bold]{result.agent}[/] in [bold]{result.environment}[/]  seed {result.seed}", end="")
-    screen.print(f"  [dim]{options.strip()}[/]" if options else "", soft_wrap=False)
+    screen.print(f"[bold]{result.agent}[/] in [bold]{result.environment}[/], seed {result.seed}")
     table = Table.grid(padding=(0, 3))
     table.add_column(style="dim", no_wrap=True)
     table.add_column()
     of = f" of {result.planned_cycles:,}, interrupted" if result.cycles < result.planned_cycles else ""
+    if result.options:
+        table.add_row("options", Text("  ".join(f"{key}={value}" for key, value in result.options.items())))
     table.add_row("cycles", f"{result.cycles:,}{of}")
     table.add_row("average reward", f"[bold]{result.average_reward:.4f}[/]{_late(result)}")
     anchors = f"random {row.random.value:.4g}   constant {row.constant.value:.4g}   best {row.best.value:.4g}"
@@ -149,7 +156,7 @@ class ScoreView:
     def __init__(
         self, screen: Console, agents: Sequence[str], environments: Iterable[str], seeds: int
     ) -> None:
-        environments = list(environments)
+        screen, environments = _narrower(screen), list(environments)
         total = len(agents) * len(environments) * seeds
         self._screen = screen
         self._count = len(str(total))
@@ -186,8 +193,9 @@ class ScoreView:
             self._bars.remove_task(self._tasks.pop(cell))
         self._bars.update(self._all, completed=self._done)
         earned = "failed" if result.average_reward is None else f"{result.average_reward:.4f}"
-        line = f"{self._done:>{self._count}}/{self._total}  {self._name(cell)}  {earned:>9}"
-        self._screen.print(f"{line}  {duration(result.seconds):>8}", no_wrap=True, overflow="ellipsis")
+        line = f"{self._done:>{self._count}}/{self._total} {self._name(cell)} {earned:>9}"
+        line += f" {duration(result.seconds):>8}"
+        self._screen.print(Text(line), no_wrap=True, overflow="ellipsis")
         if result.error is not None:
             self._screen.print(Text(f"    {result.error}", style="red"))
 
@@ -199,7 +207,7 @@ class ScoreView:
             self._bars.update(self._tasks[cell], completed=cycles)
 
     def _name(self, cell: Cell) -> str:
-        return f"{cell.agent:{self._agent}}  {cell.environment:{self._environment}}  seed {cell.seed}"
+        return f"{cell.agent:{self._agent}} {cell.environment:{self._environment}} seed {cell.seed}"
 
 
 class _Count(ProgressColumn):
@@ -217,19 +225,19 @@ def show_score(screen: Console, result: ScoreResult) -> None:
         f"{'  interrupted' if result.interrupted else ''}"
     )
     screen.print()
-    table = _table("agent", "score", "95 % interval", "literal", "uniform")
+    table = _table(screen, "agent", "score", "95 % interval", "literal", "uniform")
     for agent, row in sorted(result.agents.items(), key=lambda item: -(item[1].score or -math.inf)):
         interval = "–" if row.interval is None else f"{row.interval[0]:.3f} … {row.interval[1]:.3f}"
         failed = f" [red]{row.failures} failed[/]" if row.failures else ""
         table.add_row(
-            agent + failed,
+            escape(agent) + failed,
             f"[bold]{_number(row.score)}[/]",
             interval,
             *map(_number, (row.literal, row.uniform)),
         )
     screen.print(table)
     screen.print()
-    table = _table("environment", "K bits", "weight", "best const", *result.agents)
+    table = _table(screen, "environment", "K", "weight", "best\nconst", *map(escape, result.agents))
     for name, first in _environments(result).items():
         values = [_number(agent.environments[name].value) for agent in result.agents.values()]
         table.add_row(
@@ -237,7 +245,7 @@ def show_score(screen: Console, result: ScoreResult) -> None:
         )
     screen.print(table)
     screen.print()
-    screen.print("[dim]value: 0 random, 1 best known; weight 2^(-K/T); literal: weight 2^-K[/]")
+    screen.print("[dim]value: 0 random, 1 best known; K in bits; weight 2^(-K/T); literal: 2^-K[/]")
 
 
 def _environments(result: ScoreResult) -> dict[str, Any]:
@@ -248,21 +256,20 @@ def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+def _table(screen: Console, *columns: str) -> Table:
+    gap = 2 if screen.width >= 100 else 1
+    table = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="dim")
     table.add_column(columns[0], overflow="fold")
     for column in columns[1:]:
         table.add_column(column, justify="right", overflow="fold")
     return table
 
 
-def show_list(screen: Console, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Prints a plain list, the first column in bold."""
-    table = Table(
-        box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", show_header=len(columns) > 2
-    )
-    for index, column in enumerate(columns):
-        table.add_column(column, style="bold" if not index else "", no_wrap=not index)
-    for row in rows:
-        table.add_row(*row)
+def show_list(screen: Console, rows: Iterable[tuple[str, str]]) -> None:
+    """Prints names and what there is to say of each."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    for name, text in rows:
+        table.add_row(name, text)
     screen.print(table)

@@ -14,7 +14,8 @@ class Predictor(ABC):
     """One sequence over the alphabet {0, ..., alphabet_size - 1}, predicted symbol by symbol.
 
     Real symbols come by `update` and are learnt for good. Hypothetical ones come by `imagine` between a `mark` and
-    its `rewind`, which restores everything bit for bit. Marks nest; `update` while anything is imagined is an error.
+    its `rewind`, which restores everything bit for bit. Marks nest; `update` while anything is imagined is an error,
+    and so is a rewind to before an `update`.
     Logarithms are to base 2 throughout, so code lengths are in bits.
 
     Attributes:
@@ -57,4 +58,4 @@ class Predictor(ABC):
 
     def update_many(self, symbols: Iterable[int]) -> float:
         """Learns a run of real symbols and returns their total code length in bits."""
-        return math.fsum(self.update(int(symbol)) for symbol in symbols)
+        return math.fsum(self.update(symbol) for symbol in symbols)

@@ -55,12 +55,14 @@ PADDING = 1024
 # Columns of a compressed node, in uint32 from its first slot.
 CHILD, POSITION, LAST_LEVEL = 4, 6, 7
 # Fields of `ContextTrees.state`.
-LENGTH, SLOTS, UNDO, PENDING, ESTIMATOR, PHASE = range(6)
-STATE_FIELDS = 6
+LENGTH, SLOTS, UNDO, PENDING, ESTIMATOR, PHASE, LEARNT = range(7)
+STATE_FIELDS = 7
 # Kinds of undo record, in the two lowest bits.
 COUNTED_0, COUNTED_1, SPLIT = 0, 1, 2
 
-# Ratios stay within these, so that a product of two never leaves the range of a float64.
+# Ratios stay within these, so that a product of two never leaves the range of a float64. Evidence of more than 930
+# bits for a node's children is cut off there: should its own estimate become the better one, it comes back sooner
+# than in the exact mixture.
 LEAST, GREATEST = 1e-280, 1e280
 _POWERS = np.ldexp(1.0, np.arange(MAX_DEPTH + 2))
 
@@ -73,7 +75,7 @@ class ContextTrees(NamedTuple):
         history: uint64[words], packed bits.
         state: int64[STATE_FIELDS]: `LENGTH` of the history in bits, padding included; `SLOTS` and `UNDO` records in
             use; `PENDING` imagined bits that were drawn and not yet counted; `ESTIMATOR`; `PHASE`, the tree that
-            predicts the next bit.
+            predicts the next bit; `LEARNT`, the length at which the last real bit had been learnt.
         depths, roots: int64[trees], context depth in bits and slot of the root (of the heap's slot 0 where dense).
         undo, undo_ratio: int64[records] slot * 4 + kind, and float64[records] beta before the change.
         path: int64[trees, depth + 2], slots of the nodes on the context's path of each tree, root first.

@@ -43,7 +43,9 @@ def zero_redundancy_surprise(run: int) -> float:
         return _SURPRISE[run]
     # P_e(n, 0) = Gamma(n + 1/2) / (sqrt(pi) n!); Stirling's series, relative error below 1e-16 from n = 4096 on.
     inverse = 1.0 / run
-    block = (1.0 - inverse / 8.0 * (1.0 - inverse / 16.0 * (1.0 + 5.0 * inverse / 8.0))) / math.sqrt(math.pi * run)
+    block = (1.0 - inverse / 8.0 * (1.0 - inverse / 16.0 * (1.0 + 5.0 * inverse / 8.0))) / math.sqrt(
+        math.pi * run
+    )
     return block * (0.5 / (run + 1.0)) / (block + 0.5)
 
 

@@ -11,35 +11,28 @@ from aixi.predictors import model as contract
 from aixi.predictors.base import Predictor
 from aixi.predictors.context_tree import (
     DENSE_DEPTH,
-    ESTIMATOR,
+    LEARNT,
     LENGTH,
-    MAX_DEPTH,
-    PADDING,
     PENDING,
     PHASE,
-    SLOTS,
-    STATE_FIELDS,
     UNDO,
     ContextTrees,
     bit_at,
-    count,
     foresee,
     foresee_dense,
     learn,
-    new_leaf,
     push,
     undo,
     walk,
     walk_dense,
 )
-from aixi.predictors.estimators import ESTIMATORS
+from aixi.predictors.forest import MARK_BITS, Forest, settle
 from aixi.predictors.intrinsics import inlined, kernel, next_float
 from aixi.predictors.model import EnvironmentModel, call, implements
 from aixi.state import State
 
-# A mark is LENGTH * 2^28 + UNDO: both stay far below their share of an int64 for as long as memory lasts.
-_MARK_BITS = 28
-_FEWEST_BITS = 256
+_RUN = 1024
+"""Bits learnt between two looks at the room; fixed, so that sums are rounded alike after save and resume."""
 
 
 @inlined
@@ -59,28 +52,16 @@ def _foresee(trees: Any, tree: int) -> float:
     return foresee(trees, tree, trees.state[LENGTH])
 
 
-@kernel
-def _settle(trees: Any) -> None:
-    """Counts the imagined percept that was drawn last. Until something follows it, nothing depends on its counts:
-    the last percept of every simulation is never counted at all."""
-    bits = trees.state[PENDING]
-    if bits:
-        trees.state[PENDING] = 0
-        position = trees.state[LENGTH] - bits
-        for tree in range(bits):
-            count(trees, tree, position + tree, bit_at(trees.history, position + tree))
-
-
 @implements(contract.condition, ContextTrees)
 def _condition(model, action):  # type: ignore[no-untyped-def]  # the contract's types
-    _settle(model)
+    settle(model)
     for bit in range(model.action_bits[0]):
         push(model, (action >> bit) & 1)
 
 
 @implements(contract.sample, ContextTrees)
 def _sample(model, rng, words):  # type: ignore[no-untyped-def]
-    _settle(model)
+    settle(model)
     likelihood = 1.0
     bits = model.depths.size
     for word in range(words.size):
@@ -110,20 +91,21 @@ def _update(model, words):  # type: ignore[no-untyped-def]
         if likelihood < 1e-250:
             bits -= math.log2(likelihood)
             likelihood = 1.0
+    model.state[LEARNT] = model.state[LENGTH]
     return bits - math.log2(likelihood)
 
 
 @implements(contract.mark, ContextTrees)
 def _mark(model):  # type: ignore[no-untyped-def]
-    _settle(model)
-    return (model.state[LENGTH] << _MARK_BITS) | model.state[UNDO]
+    settle(model)
+    return (model.state[LENGTH] << MARK_BITS) | model.state[UNDO]
 
 
 @implements(contract.rewind, ContextTrees)
 def _rewind(model, mark):  # type: ignore[no-untyped-def]
     model.state[PENDING] = 0
-    model.state[LENGTH] = mark >> _MARK_BITS
-    undo(model, mark & ((1 << _MARK_BITS) - 1))
+    model.state[LENGTH] = mark >> MARK_BITS
+    undo(model, mark & ((1 << MARK_BITS) - 1))
 
 
 @kernel
@@ -142,6 +124,7 @@ def _learn_bits(trees: Any, symbols: NDArray[np.uint8]) -> float:
             bits -= math.log2(likelihood)
             likelihood = 1.0
     trees.state[PHASE] = tree
+    trees.state[LEARNT] = trees.state[LENGTH]
     return bits - math.log2(likelihood)
 
 
@@ -171,135 +154,6 @@ def _undo(trees: Any, records: int) -> None:
     undo(trees, records)
 
 
-class _Forest:
-    """Context trees with their configuration, and room that grows."""
-
-    def __init__(self, depth: int, trees: int, estimator: str, action_bits: int = 0) -> None:
-        at_least("depth", depth, 1)
-        at_least("percept_bits", trees, 1)
-        if depth + trees - 1 > MAX_DEPTH:
-            raise InvalidValueError(f"depth + percept_bits - 1 must be at most {MAX_DEPTH}, got {depth + trees - 1}")
-        if estimator not in ESTIMATORS:
-            raise InvalidValueError(f"estimator must be one of {', '.join(ESTIMATORS)}, got {estimator!r}")
-        self.configuration: State = {
-            "depth": depth,
-            "trees": trees,
-            "estimator": estimator,
-            "action_bits": action_bits,
-        }
-        depths = depth + np.arange(trees, dtype=np.int64)  # tree i sees depth + i bits (Veness et al. 2011, 5.2)
-        sizes = np.where(depths <= DENSE_DEPTH, 1 << np.minimum(depths + 1, DENSE_DEPTH + 1), 2)
-        roots = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
-        state = np.zeros(STATE_FIELDS, np.int64)
-        state[LENGTH], state[SLOTS], state[ESTIMATOR] = PADDING, sizes.sum(), ESTIMATORS[estimator]
-        self._resize(state, depths, roots, int(sizes.sum()) + 64, PADDING + 512, 64, action_bits)
-        self.trees.ratios[1 : 2 * int(sizes.sum()) : 2] = 1.0
-        for root in roots[depths > DENSE_DEPTH]:
-            tree = int(np.flatnonzero(roots == root)[0])
-            new_leaf(self.trees, int(root), PADDING, int(depths[tree]))
-
-    def _resize(
-        self,
-        state: NDArray[np.int64],
-        depths: NDArray[np.int64],
-        roots: NDArray[np.int64],
-        slots: int,
-        history_bits: int,
-        records: int,
-        action_bits: int,
-    ) -> None:
-        """Allocates zeroed arrays of the given sizes."""
-        # 16-byte slots; NumPy's buffers are 16-byte aligned and a compressed node begins at an even slot, so that
-        # few nodes straddle two cache lines.
-        arena = np.zeros(2 * slots, np.float64)
-        widest = int(depths.max()) + 2
-        self.trees = ContextTrees(
-            counts=arena.view(np.uint32),
-            ratios=arena,
-            history=np.zeros(history_bits // 64 + 3, np.uint64),
-            state=state,
-            depths=depths,
-            roots=roots,
-            undo=np.zeros(records, np.int64),
-            undo_ratio=np.zeros(records, np.float64),
-            path=np.zeros((depths.size, widest), np.int64),
-            path_size=np.zeros((depths.size, 2), np.int64),
-            path_own=np.zeros((depths.size, widest), np.float64),
-            path_share=np.zeros((depths.size, widest), np.float64),
-            action_bits=np.array([action_bits], np.int64),
-        )
-
-    def reserve(self, learnt: int, imagined: int = 0, pushed: int = 0) -> None:
-        """Makes room for so many more bits counted for good, counted in imagination, and pushed as context."""
-        trees = self.trees
-        state = trees.state
-        slots = int(state[SLOTS]) + 4 * (learnt + imagined)
-        history_bits = int(state[LENGTH]) + learnt + imagined + pushed + 128
-        records = int(state[UNDO]) + imagined * (int(trees.depths.max()) + 2)
-        if slots <= trees.ratios.size // 2 and history_bits <= 64 * trees.history.size and records <= trees.undo.size:
-            return
-        if history_bits >= 1 << 32 or slots >= 1 << 32 or records >= 1 << _MARK_BITS:
-            raise InvalidValueError(
-                "a context tree holds at most 2^32 bits of history, 2^32 slots and 2^28 undo records; "
-                f"asked for {history_bits}, {slots} and {records}; imagine less between rewinds, or start a new life"
-            )
-
-        def room(have: int, need: int) -> int:
-            return have if need <= have else max(need, have + have // 2)
-
-        self._resize(
-            state,
-            trees.depths,
-            trees.roots,
-            room(trees.ratios.size // 2, slots),
-            room(64 * trees.history.size, history_bits),
-            room(trees.undo.size, records),
-            int(trees.action_bits[0]),
-        )
-        for name in ("ratios", "history", "undo", "undo_ratio"):
-            old = getattr(trees, name)
-            getattr(self.trees, name)[: old.size] = old
-
-    def state_dict(self) -> State:
-        """Returns the used part of the arrays."""
-        state = self.trees.state
-        return {
-            "configuration": dict(self.configuration),
-            "arena": self.trees.counts[: 4 * int(state[SLOTS])].copy(),
-            "history": self.trees.history[: int(state[LENGTH]) // 64 + 1].copy(),
-            "state": state.copy(),
-            "undo": self.trees.undo[: int(state[UNDO])].copy(),
-            "undo_ratio": self.trees.undo_ratio[: int(state[UNDO])].copy(),
-        }
-
-    def load_state_dict(self, state: State) -> None:
-        """Takes over a state of equal configuration."""
-        if state.get("configuration") != self.configuration:
-            raise InvalidValueError(
-                f"the state is of {state.get('configuration')}, this predictor is of {self.configuration}; "
-                "build it with the same arguments"
-            )
-        self._resize(
-            np.array(state["state"], np.int64),
-            self.trees.depths,
-            self.trees.roots,
-            state["arena"].size // 4 + 64,
-            64 * state["history"].size + 512,
-            state["undo"].size + 64,
-            self.configuration["action_bits"],
-        )
-        self.trees.counts[: state["arena"].size] = state["arena"]
-        for name in ("history", "undo", "undo_ratio"):
-            getattr(self.trees, name)[: state[name].size] = state[name]
-
-    @property
-    def nodes(self) -> int:
-        """Number of nodes in use."""
-        dense = self.trees.depths <= DENSE_DEPTH
-        heap = int((1 << (self.trees.depths[dense] + 1)).sum())
-        return heap + (int(self.trees.state[SLOTS]) - heap) // 2
-
-
 class FactoredContextTreeWeighting(Predictor):
     """Context tree weighting of fixed-width percepts: tree i predicts bit i (Veness et al. 2011, section 5.2).
 
@@ -325,7 +179,7 @@ class FactoredContextTreeWeighting(Predictor):
     alphabet_size = 2
 
     def __init__(self, depth: int, percept_bits: int, estimator: str = "kt") -> None:
-        self._forest = _Forest(depth, percept_bits, estimator)
+        self._forest = Forest(depth, percept_bits, estimator)
         self.depth, self.percept_bits, self.estimator = depth, percept_bits, estimator
 
     def log2_probs(self) -> NDArray[np.float64]:
@@ -338,24 +192,21 @@ class FactoredContextTreeWeighting(Predictor):
     def update_many(self, symbols: ArrayLike) -> float:  # type: ignore[override]  # wider than the base
         """Learns a run of real bits, an array of 0 and 1, and returns their total code length in bits."""
         bits = np.asarray(symbols)
-        if bits.size and (bits.min() < 0 or bits.max() > 1):
-            raise InvalidValueError(f"symbols must be 0 or 1, got {bits.min()} to {bits.max()}")
+        wrong = bits[(bits != 0) & (bits != 1)]
+        if wrong.size:
+            raise InvalidValueError(f"symbols must be 0 or 1, got {wrong[0]}")
         bits = np.ascontiguousarray(bits, np.uint8)
         self._refuse_while_imagining()
         total, done = 0.0, 0
-        while done < bits.size:  # in runs that fit, so that room grows with what is used
-            run = bits[done : done + max(_FEWEST_BITS, self._room())]
+        while done < bits.size:  # in runs, so that room grows with what is used
+            run = bits[done : done + _RUN]
             self._forest.reserve(run.size)
             total += call(_learn_bits, self._forest.trees, run)
             done += run.size
         return total
 
-    def _room(self) -> int:
-        trees = self._forest.trees
-        return int(trees.ratios.size // 2 - trees.state[SLOTS]) // 4
-
     def _refuse_while_imagining(self) -> None:
-        if self._forest.trees.state[UNDO]:
+        if self._forest.imagining:
             raise InvalidValueError("update must come after rewind, got one in the middle of imagination")
 
     def condition(self, symbol: int) -> None:
@@ -368,14 +219,18 @@ class FactoredContextTreeWeighting(Predictor):
 
     def mark(self) -> int:
         state = self._forest.trees.state
-        return ((int(state[LENGTH]) << _MARK_BITS) | int(state[UNDO])) * self.percept_bits + int(state[PHASE])
+        return ((int(state[LENGTH]) << MARK_BITS) | int(state[UNDO])) * self.percept_bits + int(state[PHASE])
 
     def rewind(self, mark: int) -> None:
         trees = self._forest.trees
         packed, phase = divmod(mark, self.percept_bits)
-        length, records = packed >> _MARK_BITS, packed & ((1 << _MARK_BITS) - 1)
+        length, records = packed >> MARK_BITS, packed & ((1 << MARK_BITS) - 1)
         if length > trees.state[LENGTH] or records > trees.state[UNDO]:
             raise InvalidValueError("mark must be of this predictor's past, got one that lies ahead")
+        if length < trees.state[LEARNT]:
+            raise InvalidValueError(
+                "mark must be taken after the last update, for what was learnt stays; got an older"
+            )
         trees.state[LENGTH], trees.state[PHASE] = length, phase
         call(_undo, trees, records)
 
@@ -409,7 +264,7 @@ class FactoredContextTreeModel(EnvironmentModel):
 
     def __init__(self, actions: int, percept_bits: int, *, depth: int, estimator: str = "kt") -> None:
         at_least("actions", actions, 1)
-        self._forest = _Forest(depth, percept_bits, estimator, (actions - 1).bit_length())
+        self._forest = Forest(depth, percept_bits, estimator, (actions - 1).bit_length())
         self._arguments = (actions, percept_bits, depth, estimator)
         self.actions, self.percept_bits = actions, percept_bits
 
@@ -419,9 +274,12 @@ class FactoredContextTreeModel(EnvironmentModel):
 
     def reserve(self, percepts: int) -> None:
         action_bits = int(self._forest.trees.action_bits[0])
-        self._forest.reserve(
-            self.percept_bits, percepts * self.percept_bits, (percepts + 2) * action_bits
-        )
+        self._forest.reserve(self.percept_bits, percepts * self.percept_bits, (percepts + 2) * action_bits)
+
+    def update(self, words: NDArray[np.uint64]) -> float:
+        if self._forest.imagining:
+            raise InvalidValueError("update must come after rewind, got one in the middle of imagination")
+        return super().update(words)
 
     def state_dict(self) -> State:
         return self._forest.state_dict()

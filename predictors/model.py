@@ -26,7 +26,7 @@ import hashlib
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from functools import lru_cache, singledispatch
+from functools import cache, singledispatch
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,16 +34,25 @@ import numpy as np
 from numba.extending import overload
 from numpy.typing import NDArray
 
-from aixi.errors import InvalidValueError
+from aixi.errors import InvalidValueError, require
 from aixi.predictors.intrinsics import KERNEL_OPTIONS, kernel
 from aixi.state import State
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_PACKAGE = Path(__file__).resolve().parents[1]
+# The folders of this suite that hold kernels, in a checkout as in an installed package.
+_KERNELS = tuple(Path(__file__).resolve().parents[1] / folder for folder in ("predictors", "agents/planning"))
 
 
-@lru_cache(maxsize=None)
+def _home(file: str) -> Path:
+    """Returns the outermost package that a file lies in, or the folder of a lone file."""
+    directory = Path(file).resolve().parent
+    while (directory / "__init__.py").exists() and (directory.parent / "__init__.py").exists():
+        directory = directory.parent
+    return directory
+
+
+@cache
 def _digest(directory: Path) -> bytes:
     """Hash of every Python file under a package, or beside a lone file."""
     package = (directory / "__init__.py").exists()
@@ -62,11 +71,11 @@ def source_tag(*files: str) -> NDArray[Any]:
             beside it nor in its package.
 
     Returns:
-        An array of no elements; its dtype is named after a hash of this suite's source and of those files, each
-        with the Python files beside it, or with its whole package where it lies in one.
+        An array of no elements; its dtype is named after a hash of this suite's kernels and of those files, each
+        with the Python files beside it, or with its outermost package where it lies in one.
     """
-    digest = hashlib.sha256(_digest(_PACKAGE))
-    for directory in sorted({Path(file).resolve().parent for file in files}):
+    digest = hashlib.sha256(b"".join(map(_digest, _KERNELS)))
+    for directory in sorted(set(map(_home, files))):
         digest.update(str(directory).encode())  # two classes of one name in two places are two types
         digest.update(_digest(directory))
     for file in sorted(Path(file).resolve() for file in files):
@@ -75,7 +84,9 @@ def source_tag(*files: str) -> NDArray[Any]:
 
 
 def _missing(operation: str, model: Any) -> TypeError:
-    return TypeError(f"{type(model).__name__} implements no {operation}; register one with @implements({operation}, ...)")
+    return TypeError(
+        f"{type(model).__name__} implements no {operation}; register one with @implements({operation}, ...)"
+    )
 
 
 @singledispatch
@@ -209,10 +220,28 @@ class EnvironmentModel(ABC):
         """Returns a model of equal state that shares no array, for a search in another thread."""
 
     def condition(self, action: int) -> None:
-        """Takes a real action into the history."""
-        call(_condition, self.compiled, action)
+        """Takes a real action into the history.
+
+        Raises:
+            InvalidValueError: if there is no such action.
+        """
+        require(
+            action in range(self.actions),
+            f"action must be at least 0 and less than {self.actions}, got {action}",
+        )
+        self.reserve(0)
+        call(_condition, self.compiled, int(action))
 
     def update(self, words: NDArray[np.uint64]) -> float:
-        """Learns a real percept, uint64[words], and returns its code length in bits."""
+        """Learns a real percept, uint64[words], and returns its code length in bits.
+
+        Raises:
+            InvalidValueError: if it has another number of words than a percept.
+        """
+        shape = (-(-self.percept_bits // 64),)
+        require(
+            words.shape == shape and words.dtype == np.uint64,
+            f"words must be uint64{list(shape)}, got {words.dtype}{list(words.shape)}; pack the percept's bits",
+        )
         self.reserve(0)
         return float(call(_update, self.compiled, words))

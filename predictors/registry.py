@@ -27,12 +27,17 @@ PREDICTORS: Registry[PredictorSpec] = Registry(
     PredictorSpec(
         "context-tree-weighting",
         "aixi.predictors.ctw:ContextTreeWeighting",
-        "mixes all binary suffix trees up to a depth (Willems, Shtarkov, Tjalkens 1995)",
+        "all binary suffix trees (Willems et al. 1995)",
     ),
     PredictorSpec(
         "factored-context-tree-weighting",
         "aixi.predictors.factored:FactoredContextTreeWeighting",
-        "one context tree for each bit of a percept (Veness et al. 2011)",
+        "a tree a percept bit (Veness et al. 2011)",
+    ),
+    PredictorSpec(
+        "frozen-transformer",
+        "aixi.predictors.transformer:FrozenTransformer",
+        "one layer of random weights (Vaswani et al. 2017)",
     ),
 )
 

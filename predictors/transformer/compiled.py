@@ -27,7 +27,8 @@ def _condition(model: Decoder, action: int) -> None:
 
 @implements(sample, Decoder)
 def _sample(model: Decoder, rng: NDArray[np.uint64], words: NDArray[np.uint64]) -> float:
-    words[:] = 0
+    for word in range(words.size):
+        words[word] = 0
     bits = 0.0
     for i in range(model.percept_bits):
         logit = model.logits[model.length[0]]
@@ -91,10 +92,6 @@ class FrozenTransformerModel(EnvironmentModel):
 
     def reserve(self, percepts: int) -> None:
         self._model = with_room(self._model, (1 + percepts) * (1 + self.percept_bits))
-
-    def condition(self, action: int) -> None:
-        self.reserve(0)
-        super().condition(action)
 
     def state_dict(self) -> State:
         return decoder_state(self._model)

@@ -18,11 +18,11 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from aixi.errors import at_least, require
 from aixi.predictors.base import Predictor
+from aixi.predictors.intrinsics import kernel
 from aixi.predictors.model import call, source_tag
 from aixi.state import State
 
@@ -43,6 +43,7 @@ class Decoder(NamedTuple):
         tokens: int64[C], the tokens read.
         logits: float64[C + 1], log odds of a 1 after the first i tokens.
         length: int64[1], the number of tokens read.
+        residual, mixed, attended, hidden, scores: float64[d], [3d], [d], [4d] and [C], what a pass works in.
         window: tokens of context beyond which a real bit slides it.
         percept_bits: width of a percept, in bits.
         source: see `aixi.predictors.model.source_tag`.
@@ -58,6 +59,11 @@ class Decoder(NamedTuple):
     tokens: NDArray[np.int64]
     logits: Floats
     length: NDArray[np.int64]
+    residual: Floats
+    mixed: Floats
+    attended: Floats
+    hidden: Floats
+    scores: Floats
     window: int
     percept_bits: int
     source: NDArray[Any] = source_tag(__file__)
@@ -97,12 +103,17 @@ def random_decoder(
         tokens=np.zeros(window, np.int64),
         logits=np.zeros(window + 1),
         length=np.zeros(1, np.int64),
+        residual=np.zeros(width),
+        mixed=np.zeros(3 * width),
+        attended=np.zeros(width),
+        hidden=np.zeros(4 * width),
+        scores=np.zeros(window),
         window=window,
         percept_bits=percept_bits,
     )
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _dot(x: Floats, y: Floats) -> float:
     total = 0.0
     for i in range(x.size):
@@ -110,16 +121,14 @@ def _dot(x: Floats, y: Floats) -> float:
     return total
 
 
-@njit(cache=True, nogil=True)
-def _project_normalised(x: Floats, matrix: Floats) -> Floats:
-    """Returns the RMS-normalised x times a matrix."""
-    scale = 1.0 / math.sqrt(_dot(x, x) / x.size + 1e-6)
-    out = np.zeros(matrix.shape[1])
-    _add_product(scale, x, matrix, out)
-    return out
+@kernel
+def _project_normalised(x: Floats, matrix: Floats, out: Floats) -> None:
+    """Writes the RMS-normalised x times a matrix."""
+    out[:] = 0.0
+    _add_product(1.0 / math.sqrt(_dot(x, x) / x.size + 1e-6), x, matrix, out)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _add_product(scale: float, x: Floats, matrix: Floats, out: Floats) -> None:
     for i in range(x.size):
         factor = scale * x[i]
@@ -127,7 +136,7 @@ def _add_product(scale: float, x: Floats, matrix: Floats, out: Floats) -> None:
             out[j] += factor * matrix[i, j]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _rotate(x: Floats, position: int) -> None:
     half = x.size // 2
     for i in range(half):
@@ -136,10 +145,12 @@ def _rotate(x: Floats, position: int) -> None:
         x[i], x[half + i] = x[i] * cosine - x[half + i] * sine, x[i] * sine + x[half + i] * cosine
 
 
-@njit(cache=True, nogil=True)
-def _attend(query: Floats, keys: Floats, values: Floats, out: Floats) -> None:
-    """Writes the mean of the values, float64[positions, size], weighted by the softmax of query times key."""
-    scores = np.empty(keys.shape[0])
+@kernel
+def _attend(query: Floats, keys: Floats, values: Floats, scores: Floats, out: Floats) -> None:
+    """Writes the mean of the values, float64[positions, size], weighted by the softmax of query times key.
+
+    `scores`, float64[positions], is worked in.
+    """
     highest = -math.inf
     for t in range(scores.size):
         scores[t] = _dot(query, keys[t]) / math.sqrt(query.size)
@@ -152,16 +163,17 @@ def _attend(query: Floats, keys: Floats, values: Floats, out: Floats) -> None:
     _add_product(1.0 / total, scores, values, out)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def append(model: Decoder, token: int) -> None:
     """Reads one token after those read before."""
     position = model.length[0]
     if position >= model.tokens.size:
         raise IndexError("the Transformer's cache is full; reserve room before reading on")
     heads, size = model.cache.shape[1], model.cache.shape[3]
-    x = model.embedding[token].copy()
-    mixed = _project_normalised(x, model.attention_in)
-    attended = np.empty_like(x)
+    x, mixed, attended, hidden = model.residual, model.mixed, model.attended, model.hidden
+    for i in range(x.size):
+        x[i] = model.embedding[token, i]
+    _project_normalised(x, model.attention_in, mixed)
     for head in range(heads):
         first = head * size
         query = mixed[first : first + size]
@@ -171,18 +183,18 @@ def append(model: Decoder, token: int) -> None:
             values[position, i] = mixed[2 * x.size + first + i]
         _rotate(query, position)
         _rotate(keys[position], position)
-        _attend(query, keys, values, attended[first : first + size])
+        _attend(query, keys, values, model.scores[: position + 1], attended[first : first + size])
     _add_product(1.0, attended, model.attention_out, x)
-    hidden = _project_normalised(x, model.up)
+    _project_normalised(x, model.up, hidden)
     for i in range(hidden.size):
         hidden[i] = max(hidden[i], 0.0)
     _add_product(1.0, hidden, model.down, x)
     model.tokens[position] = token
-    model.logits[position + 1] = _project_normalised(x, model.head)[0]
+    _project_normalised(x, model.head, model.logits[position + 1 : position + 2])
     model.length[0] = position + 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def code_length(model: Decoder, bit: int) -> float:
     """Returns -log2 P(bit | the tokens read), in bits."""
     logit = model.logits[model.length[0]]
@@ -191,7 +203,7 @@ def code_length(model: Decoder, bit: int) -> float:
     return bits
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def learn(model: Decoder, bit: int) -> float:
     """Reads a real bit, slides a context that has outgrown the window, and returns the bit's code length."""
     bits = code_length(model, bit)
@@ -215,6 +227,7 @@ def with_room(model: Decoder, tokens: int) -> Decoder:
         cache=np.pad(model.cache, ((0, 0), (0, 0), (0, more), (0, 0))),
         tokens=np.pad(model.tokens, (0, more)),
         logits=np.pad(model.logits, (0, more)),
+        scores=np.zeros(capacity),
     )
 
 
@@ -269,13 +282,16 @@ class FrozenTransformer(Predictor):
         self.side_symbols = side_symbols
         self._model = random_decoder(side_symbols, 1, window, width, heads, seed)
         self._real: int | None = None  # tokens held when imagination began; None while nothing is imagined
+        self._learnt = 0  # tokens held after the last update
 
     def log2_probs(self) -> Floats:
         return np.array([-call(code_length, self._model, bit) for bit in (0, 1)])
 
     def update(self, symbol: int) -> float:
         require(self._real is None, "update must not follow imagine: rewind to the mark first")
-        return float(call(learn, self._roomy(), self._symbol("symbol", symbol, 2)))
+        bits = float(call(learn, self._roomy(), self._symbol("symbol", symbol, 2)))
+        self._learnt = self.mark()
+        return bits
 
     def condition(self, symbol: int) -> None:
         call(append, self._roomy(), 2 + self._symbol("side symbol", symbol, self.side_symbols))
@@ -292,7 +308,10 @@ class FrozenTransformer(Predictor):
         return int(self._model.length[0])
 
     def rewind(self, mark: int) -> None:
-        require(0 <= mark <= self.mark(), f"mark must be one taken at or before this state, got {mark}")
+        require(
+            self._learnt <= mark <= self.mark(),
+            f"mark must be one taken since the last update and not beyond this state, got {mark}",
+        )
         self._model.length[0] = mark
         if self._real is not None and mark <= self._real:
             self._real = None
@@ -304,6 +323,7 @@ class FrozenTransformer(Predictor):
     def load_state_dict(self, state: State) -> None:
         self._model = restored(self._model, state)
         self._real = None
+        self._learnt = self.mark()
 
     def _roomy(self) -> Decoder:
         """Returns the model with room for one token more; capacity doubles, so that growth stays cheap."""
@@ -313,5 +333,5 @@ class FrozenTransformer(Predictor):
 
     @staticmethod
     def _symbol(name: str, symbol: int, count: int) -> int:
-        require(0 <= symbol < count, f"{name} must be at least 0 and less than {count}, got {symbol}")
+        require(symbol in range(count), f"{name} must be at least 0 and less than {count}, got {symbol}")
         return int(symbol)

@@ -74,7 +74,7 @@ def load_state(path: str | os.PathLike[str]) -> State:
         StateFileError: if there is no such file, or it is truncated, damaged or of another format.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         document = json.loads(arrays.pop(_TEXT).tobytes())
         if document["format"] != FORMAT:
