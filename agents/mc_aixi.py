@@ -11,7 +11,7 @@ import numpy as np
 
 from aixi.agents.base import ActionMask, Agent, RewardRange
 from aixi.agents.percepts import PerceptCodec, action_count, decode_action, encode_action
-from aixi.agents.planning.rho_uct import EXPLORATION, RewardCode, RhoUCT, SearchResult
+from aixi.agents.planning.rho_uct import EXPLORATION, RewardCode, RhoUCT, SearchResult, allowed_actions
 from aixi.errors import InvalidValueError, at_least, require
 from aixi.predictors.factored import FactoredContextTreeModel
 from aixi.predictors.model import EnvironmentModel
@@ -62,6 +62,12 @@ class MCAIXI(Agent):
         at_least("horizon", horizon, 1)
         at_least("simulations", simulations, 1 if milliseconds is None else 0)
         at_least("threads", threads, 1)
+        require(
+            milliseconds is None or (milliseconds > 0 and simulations == 0),
+            "milliseconds must be above 0 and come with simulations=0, "
+            f"got milliseconds={milliseconds} and simulations={simulations}",
+        )
+        require(ucb_constant >= 0, f"ucb_constant must be at least 0, got {ucb_constant}")
         require(0.0 <= exploration <= 1.0, f"exploration must be within [0, 1], got {exploration}")
         require(
             exploration_decay is None or 0.0 < exploration_decay <= 1.0,
@@ -106,17 +112,26 @@ class MCAIXI(Agent):
         model = self.make_model(self._actions, codec.percept_bits, model_seed)
         self._models = [model, *(model.copy() for _ in range(1, self._threads))]
         reward = RewardCode(
-            np.array([codec.observation_bits, codec.reward_bits], np.int64), codec.reward_table, codec.reward_valid
+            np.array([codec.observation_bits, codec.reward_bits], np.int64),
+            codec.reward_table,
+            codec.reward_valid,
         )
         self._planner = RhoUCT(
-            self._actions, codec.percept_bits, reward, reward_range, planner_seed, **self._search  # type: ignore[arg-type]
+            self._actions,
+            codec.percept_bits,
+            reward,
+            reward_range,
+            planner_seed,
+            **self._search,  # type: ignore[arg-type]
         )
         self._rng = np.random.default_rng(choice_seed)
         self._decay = self.exploration_decay
         if self._decay is None:
             self._decay = 1.0 if cycles is None else _LAST_EXPLORATION ** (2.0 / cycles)
         self._neutral = min(reward_range.values or (0.0,), key=abs)
-        self._ending: tuple[int, float] | None = None  # action and reward of a cycle whose percept is not complete
+        self._ending: tuple[int, float] | None = (
+            None  # action and reward of a cycle whose percept is not complete
+        )
         self._born = False
         self._cycle, self._percepts, self._percept_bits = 0, 0, 0.0
         self.last_search = None
@@ -133,17 +148,20 @@ class MCAIXI(Agent):
         self._born = True
 
     def act(self, mask: ActionMask | None = None) -> Any:
+        allowed = allowed_actions(self._actions, mask)
         rate = self.exploration_rate
         self._cycle += 1
         if self._rng.random() < rate:
-            allowed = self._actions if mask is None else np.flatnonzero(mask)
-            index = int(self._rng.choice(allowed)) if mask is not None else int(self._rng.integers(allowed))
+            choices = np.flatnonzero(allowed)
+            index = int(choices[self._rng.integers(choices.size)])
         else:
-            self.last_search = self._planner.search(self._models, mask)
+            self.last_search = self._planner.search(self._models, allowed)
             index = self.last_search.action
         return decode_action(self._action_space, index)
 
-    def observe(self, action: Any, observation: Any, reward: float, terminated: bool, truncated: bool) -> None:
+    def observe(
+        self, action: Any, observation: Any, reward: float, terminated: bool, truncated: bool
+    ) -> None:
         index = encode_action(self._action_space, action)
         if terminated or truncated:
             self._ending = (index, reward)
@@ -153,7 +171,6 @@ class MCAIXI(Agent):
     def _learn(self, action: int, observation: Any, reward: float, ended: bool) -> None:
         words = self._codec.encode(observation, reward, ended)
         for model in self._models:
-            model.reserve(0)
             model.condition(action)
             bits = model.update(words)
         self._percepts += 1
@@ -190,7 +207,9 @@ class MCAIXI(Agent):
 
     def load_state_dict(self, state: State) -> None:
         if len(state["models"]) != self._threads:
-            raise InvalidValueError(f"the state is of {len(state['models'])} threads, this agent has {self._threads}")
+            raise InvalidValueError(
+                f"the state is of {len(state['models'])} threads, this agent has {self._threads}"
+            )
         for model, saved in zip(self._models, state["models"], strict=True):
             model.load_state_dict(saved)
         self._planner.load_state_dict(state["planner"])

@@ -147,7 +147,13 @@ def _new_node(tree: Any, parent: int, words: NDArray[np.uint64], slot: int) -> i
 
 @kernel
 def select(
-    tree: Any, node: int, mask: ActionMask, rng: NDArray[np.uint64], exploration: float, low: float, span: float
+    tree: Any,
+    node: int,
+    mask: ActionMask,
+    rng: NDArray[np.uint64],
+    exploration: float,
+    low: float,
+    span: float,
 ) -> int:
     """Returns an action of a visited node: unvisited ones first, then the greatest UCB; ties uniform."""
     best, ties, greatest = NO_NODE, 0, -math.inf
@@ -227,7 +233,9 @@ def simulate(
             if inside and tree.visits[node] == 0:
                 inside = False
             if inside:
-                action = select(tree, node, mask if node == ROOT else scratch.everything, rng, exploration, low, span)
+                action = select(
+                    tree, node, mask if node == ROOT else scratch.everything, rng, exploration, low, span
+                )
                 path[depth] = node * actions + action
                 depth += 1
             else:
@@ -256,7 +264,9 @@ def simulate(
                 tree.visits[node] += 1
                 tree.action_visits[node, action] += 1
                 mean = total / (horizon - cycle)
-                tree.values[node, action] += (mean - tree.values[node, action]) / tree.action_visits[node, action]
+                tree.values[node, action] += (mean - tree.values[node, action]) / tree.action_visits[
+                    node, action
+                ]
     tree.totals[SIMULATIONS] += simulations
     tree.totals[PERCEPTS] += simulations * horizon
 
@@ -338,6 +348,20 @@ class SearchResult:
     nodes: int
 
 
+def allowed_actions(actions: int, mask: ActionMask | None) -> ActionMask:
+    """Returns a mask as bool[actions], all True where there is none.
+
+    Raises:
+        InvalidValueError: if it is of another length, or allows nothing.
+    """
+    allowed = np.ones(actions, np.bool_) if mask is None else np.array(mask, np.bool_)
+    if allowed.shape != (actions,) or not allowed.any():
+        raise InvalidValueError(
+            f"mask must be one truth value for each of {actions} actions, at least one of them True, got {mask}"
+        )
+    return allowed
+
+
 class _Worker:
     """One search tree with its random states."""
 
@@ -383,7 +407,11 @@ class _Worker:
     def state_dict(self) -> State:
         used = int(self.totals[NODES])
         saved: State = {name: getattr(self.tree, name)[:used].copy() for name in _SAVED}
-        return saved | {"totals": self.totals.copy(), "rng": self.rng.copy(), "model_rng": self.model_rng.copy()}
+        return saved | {
+            "totals": self.totals.copy(),
+            "rng": self.rng.copy(),
+            "model_rng": self.model_rng.copy(),
+        }
 
     def load_state_dict(self, state: State) -> None:
         self.totals[:] = state["totals"]
@@ -458,13 +486,13 @@ class RhoUCT:
 
         Args:
             models: one for each thread, of equal history; they are left as they were.
-            mask: bool[A], the actions allowed now.
+            mask: bool[A], the actions allowed now; None allows all.
         """
         if len(models) != self.threads:
-            raise InvalidValueError(f"search takes a model for each of {self.threads} threads, got {len(models)}")
-        allowed = np.ones(self._actions, np.bool_) if mask is None else np.array(mask, np.bool_)
-        if allowed.shape != (self._actions,) or not allowed.any():
-            raise InvalidValueError(f"mask must allow at least one of {self._actions} actions, got {mask}")
+            raise InvalidValueError(
+                f"search takes a model for each of {self.threads} threads, got {len(models)}"
+            )
+        allowed = allowed_actions(self._actions, mask)
         for model in models:
             model.reserve(self.horizon)
         shares = self._shares()
@@ -555,7 +583,9 @@ class RhoUCT:
     def load_state_dict(self, state: State) -> None:
         """Goes on from a state of as many threads."""
         if len(state["workers"]) != self.threads:
-            raise InvalidValueError(f"the state is of {len(state['workers'])} threads, this planner has {self.threads}")
+            raise InvalidValueError(
+                f"the state is of {len(state['workers'])} threads, this planner has {self.threads}"
+            )
         self._rng[:] = state["rng"]
         for worker, saved in zip(self._workers, state["workers"], strict=True):
             worker.load_state_dict(saved)

@@ -234,11 +234,14 @@ def with_room(model: Decoder, tokens: int) -> Decoder:
 def decoder_state(model: Decoder) -> State:
     """Returns the weights and the tokens held; the cache follows from them."""
     weights = {name: getattr(model, name).copy() for name in WEIGHTS}
-    return {"weights": weights, "tokens": model.tokens[: model.length[0]].copy()}
+    tokens = model.tokens[: model.length[0]].copy()
+    return {"window": model.window, "heads": model.cache.shape[1], "weights": weights, "tokens": tokens}
 
 
 def restored(model: Decoder, state: State) -> Decoder:
     """Returns the decoder with the weights and tokens of a state."""
+    for name, value in (("window", model.window), ("heads", model.cache.shape[1])):
+        require(state[name] == value, f"{name} must be {value} as configured, got {state[name]}")
     weights: dict[str, Any] = {name: np.array(state["weights"][name], np.float64) for name in WEIGHTS}
     for name, array in weights.items():
         expected = getattr(model, name).shape

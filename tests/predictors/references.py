@@ -1,7 +1,7 @@
 """Slow and exact: probabilities of context tree weighting in fractions, straight from their definitions.
 
-A stream is a list of (kind, bit): `C` for a bit that is context only, `P` for one that is predicted. The history
-before the first of them counts as zeros.
+A stream is a list of (kind, bit): `C` for a bit that is context only, `P` for one that is predicted. The
+history before the first of them counts as zeros.
 """
 
 import math
@@ -40,7 +40,7 @@ BLOCKS: dict[str, Block] = {"kt": kt, "zero-redundancy": zero_redundancy}
 
 
 def contexts(stream: Stream, depth: int, trees: int = 1) -> list[Data]:
-    """Returns what each tree saw: (its context, most recent bit first; the bit), tree i with depth + i bits."""
+    """Returns what each tree saw: (its context of depth + tree bits, most recent bit first; the bit)."""
     data: list[list[tuple[tuple[int, ...], int]]] = [[] for _ in range(trees)]
     history = [0] * (depth + trees)  # most recent bit first
     turn = 0
@@ -61,7 +61,8 @@ def weighted(data: Data, depth: int, block: Block, level: int = 0) -> Fraction:
     if level == depth:
         return own
     children = [
-        weighted([item for item in data if item[0][level] == side], depth, block, level + 1) for side in (0, 1)
+        weighted([item for item in data if item[0][level] == side], depth, block, level + 1)
+        for side in (0, 1)
     ]
     return (own + children[0] * children[1]) / 2
 

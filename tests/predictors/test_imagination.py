@@ -108,7 +108,9 @@ def learn_percepts(model, count: int) -> None:
 @pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
 @settings(max_examples=15, deadline=None)
 @given(
-    plan=st.lists(st.tuples(st.sampled_from(["act", "act", "mark", "rewind"]), st.integers(0, 2)), max_size=30),
+    plan=st.lists(
+        st.tuples(st.sampled_from(["act", "act", "mark", "rewind"]), st.integers(0, 2)), max_size=30
+    ),
     learnt=st.integers(0, 30),
     seed=st.integers(0, 2**64 - 1),
 )
@@ -144,7 +146,7 @@ def test_compiled_model_rewinds_to_the_bit(make, plan, learnt, seed):
     seed=st.integers(0, 2**64 - 1),
 )
 def test_what_is_drawn_counts_from_then_on(depth, plan, seed):
-    """The model counts a drawn percept only when something follows; a predictor that counts at once agrees."""
+    """The model counts a drawn percept only when more follows; a predictor that counts at once agrees."""
     model = FactoredContextTreeModel(2, PERCEPT_BITS, depth=depth)
     eager = FactoredContextTreeWeighting(depth, PERCEPT_BITS)
     for percept in (3, 3, 9, 12, 3):

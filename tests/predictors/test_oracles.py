@@ -1,4 +1,4 @@
-"""Context tree weighting against exact fractions, and against the code lengths that independent programs agree on."""
+"""Context tree weighting against exact fractions, and against code lengths that other programs agree on."""
 
 import math
 from fractions import Fraction
@@ -124,7 +124,9 @@ def test_context_tree_weighting(past, text, depth, estimator, value, one):
     predictor = ContextTreeWeighting(depth, estimator)
     for character in past:
         predictor.condition(int(character))
-    assert predictor.update_many([int(character) for character in text]) == pytest.approx(bits(exact), abs=1e-12)
+    assert predictor.update_many([int(character) for character in text]) == pytest.approx(
+        bits(exact), abs=1e-12
+    )
     np.testing.assert_allclose(
         np.exp2(predictor.log2_probs()), [float(1 - conditional), float(conditional)], rtol=1e-13
     )
@@ -175,7 +177,7 @@ def test_factored_weighting():
 
 @pytest.mark.parametrize("length", CODE_LENGTHS)
 @pytest.mark.parametrize("depth", CODE_LENGTHS[5000])
-def test_code_lengths_that_independent_programs_agree_on(length, depth):
+def test_code_lengths_that_other_programs_agree_on(length, depth):
     sequence = feedback_sequence(depth + length)
     predictor = ContextTreeWeighting(depth)
     for bit in sequence[:depth]:
