@@ -54,9 +54,7 @@ class RandomAgent(Agent):
             self._drawn = (int(space.start) + self._rng.integers(int(space.n), size=_BLOCK))[::-1].tolist()
         return self._drawn.pop()
 
-    def observe(
-        self, action: Any, observation: Any, reward: float, terminated: bool, truncated: bool
-    ) -> None:
+    def observe(self, action: Any, observation: Any, reward: float, terminated: bool, truncated: bool) -> None:
         pass
 
     def state_dict(self) -> State:
@@ -109,9 +107,7 @@ class ConstantAgent(Agent):
         index = self.action if mask is None or mask[self.action] else int(np.argmax(mask))
         return self._start + index
 
-    def observe(
-        self, action: Any, observation: Any, reward: float, terminated: bool, truncated: bool
-    ) -> None:
+    def observe(self, action: Any, observation: Any, reward: float, terminated: bool, truncated: bool) -> None:
         pass
 
     def state_dict(self) -> State:

@@ -125,13 +125,10 @@ class MCAIXI(Agent):
             **self._search,  # type: ignore[arg-type]
         )
         self._rng = np.random.default_rng(choice_seed)
-        self._decay = self.exploration_decay
-        if self._decay is None:
-            self._decay = 1.0 if cycles is None else _LAST_EXPLORATION ** (2.0 / cycles)
+        tied = 1.0 if cycles is None else _LAST_EXPLORATION ** (2.0 / cycles)
+        self._decay = tied if self.exploration_decay is None else self.exploration_decay
         self._neutral = min(reward_range.values or (0.0,), key=abs)
-        self._ending: tuple[int, float] | None = (
-            None  # action and reward of a cycle whose percept is not complete
-        )
+        self._ending: tuple[int, float] | None = None  # action and reward of a cycle whose percept is not complete
         self._born = False
         self._cycle, self._percepts, self._percept_bits = 0, 0, 0.0
         self.last_search = None
@@ -159,9 +156,7 @@ class MCAIXI(Agent):
             index = self.last_search.action
         return decode_action(self._action_space, index)
 
-    def observe(
-        self, action: Any, observation: Any, reward: float, terminated: bool, truncated: bool
-    ) -> None:
+    def observe(self, action: Any, observation: Any, reward: float, terminated: bool, truncated: bool) -> None:
         index = encode_action(self._action_space, action)
         if terminated or truncated:
             self._ending = (index, reward)
@@ -180,7 +175,7 @@ class MCAIXI(Agent):
     @property
     def exploration_rate(self) -> float:
         """Probability that the next action is random."""
-        return self.exploration * float(self._decay) ** self._cycle
+        return self.exploration * self._decay**self._cycle
 
     def diagnostics(self) -> dict[str, float]:
         totals = self._planner.totals
@@ -207,9 +202,7 @@ class MCAIXI(Agent):
 
     def load_state_dict(self, state: State) -> None:
         if len(state["models"]) != self._threads:
-            raise InvalidValueError(
-                f"the state is of {len(state['models'])} threads, this agent has {self._threads}"
-            )
+            raise InvalidValueError(f"the state is of {len(state['models'])} threads, this agent has {self._threads}")
         for model, saved in zip(self._models, state["models"], strict=True):
             model.load_state_dict(saved)
         self._planner.load_state_dict(state["planner"])

@@ -196,9 +196,7 @@ class PerceptCodec:
         code = int.from_bytes(words.astype("<u8").tobytes(), "little")
         numbers = (
             start + min(code >> shift & ((1 << width) - 1), size - 1)
-            for (size, start), width, shift in zip(
-                self._components, self.component_bits, self._shifts, strict=True
-            )
+            for (size, start), width, shift in zip(self._components, self.component_bits, self._shifts, strict=True)
         )
         observation = _member(self.observation_space, numbers)
         reward = self.reward_table[code >> self.observation_bits & ((1 << self.reward_bits) - 1)]

@@ -81,9 +81,7 @@ def convert_options(name: str, options: dict[str, Any]) -> dict[str, Any]:
             hint = f"; did you mean {near[0]}?" if near else ""
             listed = ", ".join(known) or "none"
             raise InvalidValueError(f"{name} has no option {key!r}{hint} (its options: {listed})")
-        converted[key] = (
-            _convert(f"option {key} of {name}", value, hints[key]) if isinstance(value, str) else value
-        )
+        converted[key] = _convert(f"option {key} of {name}", value, hints[key]) if isinstance(value, str) else value
     return converted
 
 
@@ -141,9 +139,7 @@ def _convert(what: str, text: str, kind: Any) -> Any:
         raise failure
     if get_origin(kind) is Literal:
         if text not in get_args(kind):
-            raise InvalidValueError(
-                f"{what} must be one of {', '.join(map(str, get_args(kind)))}, got {text!r}"
-            )
+            raise InvalidValueError(f"{what} must be one of {', '.join(map(str, get_args(kind)))}, got {text!r}")
         return text
     if kind is bool:
         if text.lower() not in _TRUTH:

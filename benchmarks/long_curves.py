@@ -2,8 +2,8 @@
 
     python benchmarks/long_curves.py TicTacToe-v0 [--minutes 60]
 
-One life of one seed, for so many minutes of processor time; an interrupt keeps what there is. Writes `benchmarks/results/curve-<domain>.json` after every point: cycles, seconds, and
-the average reward since the point before.
+One life of one seed, for so many minutes of processor time; an interrupt keeps what there is. After every point it
+writes `benchmarks/results/curve-<domain>.json`: cycles, seconds, and the average reward since the point before.
 """
 
 import argparse
@@ -12,10 +12,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from learning import born, live
+
 from aixi.agents.mc_aixi import MCAIXICTW
 from aixi.environments import ENVIRONMENTS
 from aixi.evaluation.provenance import machine, versions
-from learning import born, live
 
 # Exploration decays so that an hour sees its end; the paper's own decay is for 250,000 to 500,000 cycles.
 DOMAINS: dict[str, dict[str, Any]] = {

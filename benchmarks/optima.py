@@ -185,9 +185,7 @@ class Beliefs(NamedTuple):
     actions: int
     following: Matrix
     rewards: NDArray[np.float64]
-    after: list[
-        dict[Percept, int]
-    ]  # the belief that follows each percept; the first belief is that of a reset
+    after: list[dict[Percept, int]]  # the belief that follows each percept; the first belief is that of a reset
 
 
 def beliefs_of(chain: Chain) -> Beliefs:
@@ -311,12 +309,8 @@ def pacman(cycles: int, seed: int) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--cycles", type=int, default=200_000, help="cycles a player of Pacman (default: 200000)"
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cycles", type=int, default=200_000, help="cycles a player of Pacman (default: 200000)")
     parser.add_argument("--seed", type=int, default=2011, help="of Pacman's simulations (default: 2011)")
     arguments = parser.parse_args()
     results: dict[str, dict[str, float]] = {}
@@ -347,9 +341,7 @@ def main() -> None:
 def processor() -> str:
     """Name of this machine's processor."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    return next(
-        (line.split(": ")[1] for line in lines if line.startswith("model name")), platform.processor()
-    )
+    return next((line.split(": ")[1] for line in lines if line.startswith("model name")), platform.processor())
 
 
 if __name__ == "__main__":

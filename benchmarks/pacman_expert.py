@@ -23,9 +23,7 @@ class PacmanExpert:
         fear: what being caught costs in the search; the game itself takes 50.
     """
 
-    def __init__(
-        self, depth: int = 4, patience: float = 0.85, hunger: float = 0.6, fear: float = 60.0
-    ) -> None:
+    def __init__(self, depth: int = 4, patience: float = 0.85, hunger: float = 0.6, fear: float = 60.0) -> None:
         self.depth = depth
         self.patience = patience
         self.hunger = hunger

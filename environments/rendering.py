@@ -16,9 +16,7 @@ _OVERSAMPLING = 4
 
 Colour: TypeAlias = tuple[int, int, int]
 Plane: TypeAlias = NDArray[np.float64]
-Shape: TypeAlias = Callable[
-    [Plane, Plane], NDArray[np.bool_]
-]  # of x rightwards and y downwards, both in [-1, 1]
+Shape: TypeAlias = Callable[[Plane, Plane], NDArray[np.bool_]]  # of x rightwards and y downwards, both in [-1, 1]
 
 FLOOR: Colour = (24, 27, 42)
 GROUT: Colour = (38, 43, 64)
@@ -132,6 +130,4 @@ def picture(text: str) -> NDArray[np.uint8]:
         >>> picture("#A*#").shape
         (32, 128, 3)
     """
-    return np.concatenate(
-        [np.concatenate([_sprite(mark) for mark in line], axis=1) for line in text.split("\n")]
-    )
+    return np.concatenate([np.concatenate([_sprite(mark) for mark in line], axis=1) for line in text.split("\n")])

@@ -25,16 +25,9 @@ def drop_dead(function: ast.FunctionDef, read: Container[str], own: Container[st
         read: attributes that are read somewhere, and so alive.
         own: names of functions that may do more than return a value.
     """
-    names = {
-        leaf.id
-        for leaf in ast.walk(function)
-        if isinstance(leaf, ast.Name) and isinstance(leaf.ctx, ast.Load)
-    }
+    names = {leaf.id for leaf in ast.walk(function) if isinstance(leaf, ast.Name) and isinstance(leaf.ctx, ast.Load)}
     names.update(
-        name
-        for leaf in ast.walk(function)
-        if isinstance(leaf, ast.Global | ast.Nonlocal)
-        for name in leaf.names
+        name for leaf in ast.walk(function) if isinstance(leaf, ast.Global | ast.Nonlocal) for name in leaf.names
     )
     pruner = _Prune(read, names, own)
     pruner.visit(function)
@@ -146,9 +139,7 @@ class _Prune(_Blocks):
         if isinstance(target, ast.Name):
             return target.id not in self._names
         return (
-            isinstance(target, ast.Attribute)
-            and isinstance(target.value, ast.Name)
-            and target.attr not in self._read
+            isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.attr not in self._read
         )
 
     def _acts(self, value: ast.expr) -> bool:

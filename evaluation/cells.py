@@ -155,9 +155,7 @@ class _Pool:
                         index = waiting.pop(future)
                         if not future.cancelled():
                             self._end(index, _outcome(future, self.cells[index]))
-                    self._on_tick(
-                        {self.cells[index]: lived[index] for index in waiting.values() if lived[index]}
-                    )
+                    self._on_tick({self.cells[index]: lived[index] for index in waiting.values() if lived[index]})
                     if interrupt.requested and not told:
                         told = True
                         for future in waiting:
@@ -220,9 +218,7 @@ def _live(cell: Cell, relabel: bool, on_cycle: Callable[[Life], None]) -> CellRe
     except AixiError as error:
         return CellResult(cell=cell, seconds=time.perf_counter() - began, error=str(error))
     except Exception as error:  # an agent's own fault must not cost the other lives
-        return CellResult(
-            cell=cell, seconds=time.perf_counter() - began, error=f"{type(error).__name__}: {error}"
-        )
+        return CellResult(cell=cell, seconds=time.perf_counter() - began, error=f"{type(error).__name__}: {error}")
     if result.interrupted:
         return None
     return CellResult(

@@ -30,9 +30,7 @@ Imports = Annotated[
 
 def main() -> NoReturn:
     """Runs the command line; every error of the suite is one line on standard error."""
-    sys.path.append(
-        os.getcwd()
-    )  # so that --import finds a file beside the user, but never before an installed one
+    sys.path.append(os.getcwd())  # so that --import finds a file beside the user, but never before an installed one
     try:
         app()
     except AixiError as error:
@@ -46,17 +44,13 @@ def main() -> NoReturn:
 
 @app.command("run")
 def run_command(
-    agent: Annotated[
-        str | None, typer.Argument(help="Name, or name:key=value,key=value.", show_default=False)
-    ] = None,
+    agent: Annotated[str | None, typer.Argument(help="Name, or name:key=value,key=value.", show_default=False)] = None,
     environment: Annotated[str | None, typer.Argument(help="Id, or module:id.", show_default=False)] = None,
     cycles: Annotated[
         int | None,
         typer.Option("--cycles", "-n", help="Length of the life.  [default: 10000]", show_default=False),
     ] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="Seed of the life.  [default: 0]", show_default=False)
-    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the life.  [default: 0]", show_default=False)] = None,
     option: Annotated[
         list[str] | None,
         typer.Option("--option", "-o", metavar="KEY=VALUE", help="Option of the agent; repeatable."),
@@ -166,9 +160,7 @@ def score_command(
 
 @app.command("agents")
 def agents_command(
-    name: Annotated[
-        str | None, typer.Argument(help="List the options of one agent.", show_default=False)
-    ] = None,
+    name: Annotated[str | None, typer.Argument(help="List the options of one agent.", show_default=False)] = None,
     json: Json = None,
     modules: Imports = None,
 ) -> None:

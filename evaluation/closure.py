@@ -117,10 +117,7 @@ class Closure:
                     for member in self._members(module, node):
                         self._follow(module, member)
         functions = [
-            leaf
-            for node, _ in self.definitions()
-            for leaf in ast.walk(node)
-            if isinstance(leaf, ast.FunctionDef)
+            leaf for node, _ in self.definitions() for leaf in ast.walk(node) if isinstance(leaf, ast.FunctionDef)
         ]
         kept = self._attributes | PROTOCOL
         own = {name for module, name in self._reached}
@@ -129,15 +126,11 @@ class Closure:
     def definitions(self) -> list[tuple[Definition, Imports]]:
         """Returns what is reached, with its module's imports; the environment's own module comes last."""
         found: list[tuple[Definition, Imports]] = []
-        order = sorted(
-            {module for module, _ in self._reached}, key=lambda module: (module == self._home, module)
-        )
+        order = sorted({module for module, _ in self._reached}, key=lambda module: (module == self._home, module))
         for module in order:
             names = {name for where, name in self._reached if where == module}
             # One statement may bind several names.
-            nodes = {
-                id(node): node for name, node in self._module(module).definitions.items() if name in names
-            }
+            nodes = {id(node): node for name, node in self._module(module).definitions.items() if name in names}
             for node in nodes.values():
                 if isinstance(node, ast.ClassDef):
                     bases = [base.value if isinstance(base, ast.Subscript) else base for base in node.bases]

@@ -129,9 +129,7 @@ class _Renaming(ast.NodeTransformer):
                     self._members.update(name for member in node.body for name in bound_names(member))
         taken = (used - self._names) | set(dir(builtins)) | set(keyword.kwlist)
         letters = string.ascii_letters
-        words = (
-            "".join(word) for size in itertools.count(1) for word in itertools.product(letters, repeat=size)
-        )
+        words = ("".join(word) for size in itertools.count(1) for word in itertools.product(letters, repeat=size))
         self._free = (word for word in words if word not in taken)
         self._short: dict[str, str] = {}
 

@@ -17,15 +17,11 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     if target.is_dir():
         raise InvalidValueError(f"cannot write to {target}: it is a folder; give the name of a file")
     if not target.parent.is_dir():
-        raise InvalidValueError(
-            f"cannot write to {target}: there is no folder {target.parent}; make it first"
-        )
+        raise InvalidValueError(f"cannot write to {target}: there is no folder {target.parent}; make it first")
     try:
         tempfile.TemporaryFile(dir=target.parent).close()
     except OSError as error:
-        raise InvalidValueError(
-            f"cannot write to {target}: {error.strerror or error}; give another path"
-        ) from error
+        raise InvalidValueError(f"cannot write to {target}: {error.strerror or error}; give another path") from error
 
 
 def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
@@ -41,6 +37,4 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> None:
         os.replace(beside, target)
     except OSError as error:
         beside.unlink(missing_ok=True)
-        raise StateFileError(
-            f"cannot write to {target}: {error.strerror or error}; give another path"
-        ) from error
+        raise StateFileError(f"cannot write to {target}: {error.strerror or error}; give another path") from error

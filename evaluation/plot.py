@@ -73,13 +73,9 @@ def plot_curve(result: "RunResult", row: "EnvironmentRow") -> bytes:
             ("best constant", row.constant, "--"),
             ("random", row.random, ":"),
         ):
-            reward.axhline(
-                anchor.value, color=_MUTED, linewidth=1, linestyle=dash, label=f"{name} {anchor.value:.3g}"
-            )
+            reward.axhline(anchor.value, color=_MUTED, linewidth=1, linestyle=dash, label=f"{name} {anchor.value:.3g}")
         reward.set_ylabel("reward per cycle")
-        reward.set_title(
-            f"{result.agent} in {result.environment}, seed {result.seed}", loc="left", fontsize=11
-        )
+        reward.set_title(f"{result.agent} in {result.environment}, seed {result.seed}", loc="left", fontsize=11)
         reward.legend(frameon=False, fontsize=8, ncols=2)
         if coded:
             axes[1, 0].plot(*zip(*coded, strict=True), color=_SECOND, linewidth=1.5)

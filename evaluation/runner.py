@@ -169,9 +169,7 @@ class Life:
             try:
                 self._advance(min(self.cycles, (self.cycle // stride + 1) * stride))
             finally:
-                if (
-                    self._next != _BEGIN
-                ):  # an agent may learn an episode's last percept when the next one begins
+                if self._next != _BEGIN:  # an agent may learn an episode's last percept when the next one begins
                     self._curve.add(*self._totals())
             if self.first_action_seconds is None:
                 self.first_action_seconds = self.seconds
@@ -232,9 +230,7 @@ class Life:
         self.world.restore(state["world"], between_episodes=state["next"] == _BEGIN)
         self.agent.load_state_dict(state["agent"])
         self._curve.load_state_dict(state["curve"])
-        self.reward, self._next, self._action, self._mask = (
-            state[key] for key in ("reward", "next", "action", "mask")
-        )
+        self.reward, self._next, self._action, self._mask = (state[key] for key in ("reward", "next", "action", "mask"))
         self._started -= state["seconds"]
 
 
@@ -320,9 +316,7 @@ def run(
 
     started = time.perf_counter()
     body = agent if isinstance(agent, Agent) else make_agent(identity["agent"], **identity["options"])
-    world = World(
-        identity["environment"], identity["seed"], relabel=identity["relabel"], record=save is not None
-    )
+    world = World(identity["environment"], identity["seed"], relabel=identity["relabel"], record=save is not None)
     life = Life(body, world, cycles, on_cycle, started)
     try:
         if saved is not None:

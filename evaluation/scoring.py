@@ -178,8 +178,7 @@ def summarise(
     lengths = [description_bits[environment] for environment in environments]
     weights = dict(zip(environments, tempered(lengths, suite.temperature).tolist(), strict=True))
     others = [
-        dict(zip(environments, column.tolist(), strict=True))
-        for column in (literal(lengths), uniform(len(lengths)))
+        dict(zip(environments, column.tolist(), strict=True)) for column in (literal(lengths), uniform(len(lengths)))
     ]
     lived = {(result.cell.agent, result.cell.environment, result.cell.seed): result for result in results}
     table = {}

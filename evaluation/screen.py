@@ -153,9 +153,7 @@ def _late(result: RunResult) -> str:
 class ScoreView:
     """Shows the lives of a score: a bar for each one that goes on, a line for each one that has ended."""
 
-    def __init__(
-        self, screen: Console, agents: Sequence[str], environments: Iterable[str], seeds: int
-    ) -> None:
+    def __init__(self, screen: Console, agents: Sequence[str], environments: Iterable[str], seeds: int) -> None:
         screen, environments = _narrower(screen), list(environments)
         total = len(agents) * len(environments) * seeds
         self._screen = screen

@@ -30,9 +30,7 @@ class Suite(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         require(bool(self.cycles), f"suite {self.name} must hold at least one environment")
-        require(
-            self.temperature > 0, f"temperature of suite {self.name} must be above 0, got {self.temperature}"
-        )
+        require(self.temperature > 0, f"temperature of suite {self.name} must be above 0, got {self.temperature}")
         require(self.seeds >= 1, f"seeds of suite {self.name} must be at least 1, got {self.seeds}")
         for environment, cycles in self.cycles.items():
             require(cycles >= 1, f"cycles of {environment} must be at least 1, got {cycles}")

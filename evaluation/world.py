@@ -120,13 +120,10 @@ class World:
             if record:
                 self.actions = array("B" if count <= 1 << 8 else "H" if count <= 1 << 16 else "I")
         elif relabel:
-            raise InvalidValueError(
-                f"only discrete actions can be relabelled, {self.name} has {self.action_space}"
-            )
+            raise InvalidValueError(f"only discrete actions can be relabelled, {self.name} has {self.action_space}")
         if record and self.actions is None and not self._has_state():
             raise InvalidValueError(
-                f"a life in {self.name} cannot be saved: actions are not discrete, and it lacks get_state "
-                f"and set_state"
+                f"a life in {self.name} cannot be saved: actions are not discrete, and it lacks get_state and set_state"
             )
 
     def begin(self) -> tuple[Any, dict[str, Any]]:
@@ -147,9 +144,7 @@ class World:
         if self._labels is not None:
             index = action - self._start
             if not 0 <= index < len(self._labels):
-                raise InvalidValueError(
-                    f"the agent acted {action!r} in {self.name}, outside {self.action_space}"
-                )
+                raise InvalidValueError(f"the agent acted {action!r} in {self.name}, outside {self.action_space}")
             action = self._labels[index]
         elif not self.action_space.contains(action):
             raise InvalidValueError(f"the agent acted {action!r} in {self.name}, outside {self.action_space}")
@@ -165,9 +160,7 @@ class World:
         if (terminated or truncated) and not self.row.episodic:
             raise self._fault("ended an episode, and its row declares none (episodic=False)")
         reward = float(reward)
-        self.hash = zlib.crc32(
-            self._encode(observation) + _pack_reward(reward, terminated or truncated), self.hash
-        )
+        self.hash = zlib.crc32(self._encode(observation) + _pack_reward(reward, terminated or truncated), self.hash)
         self.cycle += 1
         if self.actions is not None:
             self.actions.append(index)
@@ -224,14 +217,10 @@ class World:
         env: Any = self._env
         while isinstance(env, _STATELESS_WRAPPERS):
             env = env.env
-        return (
-            not isinstance(env, gymnasium.Wrapper) and hasattr(env, "get_state") and hasattr(env, "set_state")
-        )
+        return not isinstance(env, gymnasium.Wrapper) and hasattr(env, "get_state") and hasattr(env, "set_state")
 
     def _fault(self, what: str) -> EnvironmentFaultError:
-        return EnvironmentFaultError(
-            f"environment {self.name} {what} (cycle {self.cycle + 1}, seed {self.seed})"
-        )
+        return EnvironmentFaultError(f"environment {self.name} {what} (cycle {self.cycle + 1}, seed {self.seed})")
 
 
 def _declared(rewards: tuple[float, ...]) -> str:
@@ -244,9 +233,7 @@ def _membership(space: spaces.Space[Any]) -> Callable[[Any], bool]:
     """Returns `space.contains`, with a short way for spaces where it takes longer than a cycle."""
     if isinstance(space, spaces.Discrete):
         low, high = int(space.start), int(space.start + space.n)
-        return lambda value: (
-            bool(isinstance(value, _INTEGERS) and low <= value < high) or space.contains(value)
-        )
+        return lambda value: bool(isinstance(value, _INTEGERS) and low <= value < high) or space.contains(value)
     if isinstance(space, spaces.Tuple):
         parts = [_membership(part) for part in space.spaces]
         return lambda value: (

@@ -42,7 +42,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aixi.predictors.estimators import probability
-from aixi.predictors.intrinsics import inlined, leading_zeros
+from aixi.predictors.intrinsics import Integer, inlined, leading_zeros
 from aixi.predictors.model import source_tag
 
 DENSE_DEPTH = 12
@@ -102,7 +102,7 @@ class ContextTrees(NamedTuple):
 
 
 @inlined
-def window(history: NDArray[np.uint64], end: int) -> np.uint64:
+def window(history: NDArray[np.uint64], end: Integer) -> np.uint64:
     """Returns the 64 bits of history before position `end`, the latest in the highest bit."""
     start = end - 64
     word = start >> 6
@@ -111,13 +111,13 @@ def window(history: NDArray[np.uint64], end: int) -> np.uint64:
 
 
 @inlined
-def bit_at(history: NDArray[np.uint64], position: int) -> int:
+def bit_at(history: NDArray[np.uint64], position: Integer) -> Integer:
     """Returns the bit at a position of the history."""
     return np.int64((history[position >> 6] >> np.uint64(position & 63)) & np.uint64(1))
 
 
 @inlined
-def push(trees: Any, bit: int) -> None:
+def push(trees: Any, bit: Integer) -> None:
     """Appends a bit to the history."""
     position = trees.state[LENGTH]
     word = position >> 6
@@ -127,7 +127,7 @@ def push(trees: Any, bit: int) -> None:
 
 
 @inlined
-def _matching(history: NDArray[np.uint64], one: int, other: int, limit: int) -> int:
+def _matching(history: NDArray[np.uint64], one: Integer, other: Integer, limit: Integer) -> Integer:
     """Returns how many bits before two positions agree, at most `limit`."""
     agreed = 0
     while agreed < limit:
@@ -139,12 +139,13 @@ def _matching(history: NDArray[np.uint64], one: int, other: int, limit: int) -> 
 
 
 @inlined
-def walk(trees: Any, tree: int, position: int) -> None:
+def walk(trees: Any, tree: Integer, position: Integer) -> None:
     """Finds the nodes on the path of the context that ends before `position`; changes only the path arrays."""
     counts, history, path = trees.counts, trees.history, trees.path[tree]
     depth = trees.depths[tree]
     node = trees.roots[tree]
-    first, size = 0, 0
+    first: Integer = 0
+    size = 0
     while True:
         path[size] = node
         size += 1
@@ -165,7 +166,7 @@ def walk(trees: Any, tree: int, position: int) -> None:
 
 
 @inlined
-def walk_dense(trees: Any, tree: int, position: int) -> None:
+def walk_dense(trees: Any, tree: Integer, position: Integer) -> None:
     """`walk` for a heap: slot 2^k + (the last k context bits, latest highest) holds level k."""
     path, root = trees.path[tree], trees.roots[tree]
     context = window(trees.history, position)
@@ -177,7 +178,7 @@ def walk_dense(trees: Any, tree: int, position: int) -> None:
 
 
 @inlined
-def _upper_ratio(beta: float, first: int, last: int, matched: int, depth: int) -> float:
+def _upper_ratio(beta: float, first: Integer, last: Integer, matched: Integer, depth: Integer) -> float:
     """Returns the beta of what stays above when levels first..last are cut after `matched` + 1 of them."""
     upper = _POWERS[matched + 1]
     if last == depth:
@@ -188,7 +189,7 @@ def _upper_ratio(beta: float, first: int, last: int, matched: int, depth: int) -
 
 
 @inlined
-def split(trees: Any, tree: int, position: int, imagined: bool) -> None:
+def split(trees: Any, tree: Integer, position: Integer, imagined: bool) -> None:
     """Makes room for a context that leaves the last node of the walked path: its chain is cut and a leaf hung on."""
     counts, ratios, path = trees.counts, trees.ratios, trees.path[tree]
     size, matched = trees.path_size[tree, 0], trees.path_size[tree, 1]
@@ -222,7 +223,7 @@ def split(trees: Any, tree: int, position: int, imagined: bool) -> None:
 
 
 @inlined
-def new_leaf(trees: Any, slot: int, position: int, depth: int) -> None:
+def new_leaf(trees: Any, slot: Integer, position: Integer, depth: Integer) -> None:
     """Writes a node that has seen nothing and reaches down to `depth`."""
     fields = 4 * slot
     trees.counts[fields] = 0
@@ -235,7 +236,7 @@ def new_leaf(trees: Any, slot: int, position: int, depth: int) -> None:
 
 
 @inlined
-def learn(trees: Any, tree: int, bit: int, imagined: bool) -> float:
+def learn(trees: Any, tree: Integer, bit: Integer, imagined: bool) -> float:
     """Counts a known bit in a tree whose path was walked, with an undo record of each change if it is imagined.
 
     Returns:
@@ -268,7 +269,7 @@ def learn(trees: Any, tree: int, bit: int, imagined: bool) -> float:
 
 
 @inlined
-def foresee(trees: Any, tree: int, position: int) -> float:
+def foresee(trees: Any, tree: Integer, position: Integer) -> float:
     """Walks and predicts in one pass down, so that the arithmetic hides behind the loads of the next node.
 
     P(1) is the sum over the path of each node's own P(1), weighted by its own share beta / (beta + 1) and by the
@@ -281,7 +282,8 @@ def foresee(trees: Any, tree: int, position: int) -> float:
     path, path_own, path_share = trees.path[tree], trees.path_own[tree], trees.path_share[tree]
     estimator, depth = trees.state[ESTIMATOR], trees.depths[tree]
     node = trees.roots[tree]
-    first, size = 0, 0
+    first: Integer = 0
+    size = 0
     one, passed = 0.0, 1.0
     while True:
         fields = node * 4
@@ -290,7 +292,7 @@ def foresee(trees: Any, tree: int, position: int) -> float:
         path_own[size] = own
         beta = ratios[2 * node + 1]
         last = np.int64(counts[fields + LAST_LEVEL])
-        matched = -1
+        matched: Integer = -1
         if last > first:
             seen_at = np.int64(counts[fields + POSITION]) - first
             matched = _matching(history, seen_at, position - first, last - first)
@@ -319,7 +321,7 @@ def foresee(trees: Any, tree: int, position: int) -> float:
 
 
 @inlined
-def foresee_dense(trees: Any, tree: int, position: int) -> float:
+def foresee_dense(trees: Any, tree: Integer, position: Integer) -> float:
     """`foresee` for a heap."""
     counts, ratios = trees.counts, trees.ratios
     path, path_own, path_share = trees.path[tree], trees.path_own[tree], trees.path_share[tree]
@@ -345,7 +347,7 @@ def foresee_dense(trees: Any, tree: int, position: int) -> float:
 
 
 @inlined
-def count(trees: Any, tree: int, position: int, bit: int) -> None:
+def count(trees: Any, tree: Integer, position: Integer, bit: Integer) -> None:
     """Counts, in imagination, the bit that was drawn after `foresee` at `position`."""
     if trees.path_size[tree, 1] >= 0:
         split(trees, tree, position, True)
@@ -371,7 +373,7 @@ def count(trees: Any, tree: int, position: int, bit: int) -> None:
 
 
 @inlined
-def undo(trees: Any, records: int) -> None:
+def undo(trees: Any, records: Integer) -> None:
     """Undoes the latest changes until only `records` of them are left."""
     counts, ratios = trees.counts, trees.ratios
     record = trees.state[UNDO]

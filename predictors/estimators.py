@@ -14,7 +14,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from aixi.predictors.intrinsics import inlined, kernel
+from aixi.predictors.intrinsics import Integer, inlined, kernel
 
 KT, ZERO_REDUNDANCY = 0, 1
 ESTIMATORS = {"kt": KT, "zero-redundancy": ZERO_REDUNDANCY}
@@ -37,20 +37,18 @@ _SURPRISE = _surprise_table()
 
 
 @kernel
-def zero_redundancy_surprise(run: int) -> float:
+def zero_redundancy_surprise(run: Integer) -> float:
     """Returns P_zr(the other symbol | `run` equal symbols)."""
     if run < _TABLE:
         return _SURPRISE[run]
     # P_e(n, 0) = Gamma(n + 1/2) / (sqrt(pi) n!); Stirling's series, relative error below 1e-16 from n = 4096 on.
     inverse = 1.0 / run
-    block = (1.0 - inverse / 8.0 * (1.0 - inverse / 16.0 * (1.0 + 5.0 * inverse / 8.0))) / math.sqrt(
-        math.pi * run
-    )
+    block = (1.0 - inverse / 8.0 * (1.0 - inverse / 16.0 * (1.0 + 5.0 * inverse / 8.0))) / math.sqrt(math.pi * run)
     return block * (0.5 / (run + 1.0)) / (block + 0.5)
 
 
 @inlined
-def probability(seen: int, other: int, estimator: int) -> float:
+def probability(seen: Integer, other: Integer, estimator: Integer) -> float:
     """Returns the estimator's probability of a symbol seen `seen` times where the other was seen `other` times.
 
     Args:

@@ -27,7 +27,7 @@ from aixi.predictors.context_tree import (
     walk_dense,
 )
 from aixi.predictors.forest import MARK_BITS, Forest, settle
-from aixi.predictors.intrinsics import inlined, kernel, next_float
+from aixi.predictors.intrinsics import Integer, inlined, kernel, next_float
 from aixi.predictors.model import EnvironmentModel, call, implements
 from aixi.state import State
 
@@ -36,7 +36,7 @@ _RUN = 1024
 
 
 @inlined
-def _find(trees: Any, tree: int) -> None:
+def _find(trees: Any, tree: Integer) -> None:
     """Walks the path of the present context in one tree."""
     if trees.depths[tree] <= DENSE_DEPTH:
         walk_dense(trees, tree, trees.state[LENGTH])
@@ -45,7 +45,7 @@ def _find(trees: Any, tree: int) -> None:
 
 
 @inlined
-def _foresee(trees: Any, tree: int) -> float:
+def _foresee(trees: Any, tree: Integer) -> float:
     """Returns P(1) for the next bit by one tree."""
     if trees.depths[tree] <= DENSE_DEPTH:
         return foresee_dense(trees, tree, trees.state[LENGTH])
@@ -129,7 +129,7 @@ def _learn_bits(trees: Any, symbols: NDArray[np.uint8]) -> float:
 
 
 @kernel
-def _imagine_bit(trees: Any, bit: int) -> float:
+def _imagine_bit(trees: Any, bit: Integer) -> float:
     tree = trees.state[PHASE]
     _find(trees, tree)
     likelihood = learn(trees, tree, bit, True)
@@ -145,12 +145,12 @@ def _probability_of_one(trees: Any) -> float:
 
 
 @kernel
-def _push(trees: Any, bit: int) -> None:
+def _push(trees: Any, bit: Integer) -> None:
     push(trees, bit)
 
 
 @kernel
-def _undo(trees: Any, records: int) -> None:
+def _undo(trees: Any, records: Integer) -> None:
     undo(trees, records)
 
 
@@ -228,9 +228,7 @@ class FactoredContextTreeWeighting(Predictor):
         if length > trees.state[LENGTH] or records > trees.state[UNDO]:
             raise InvalidValueError("mark must be of this predictor's past, got one that lies ahead")
         if length < trees.state[LEARNT]:
-            raise InvalidValueError(
-                "mark must be taken after the last update, for what was learnt stays; got an older"
-            )
+            raise InvalidValueError("mark must be taken after the last update, for what was learnt stays; got an older")
         trees.state[LENGTH], trees.state[PHASE] = length, phase
         call(_undo, trees, records)
 

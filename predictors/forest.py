@@ -50,9 +50,7 @@ class Forest:
         depth = at_least("depth", depth, 1)
         trees = at_least("percept_bits", trees, 1)
         if depth + trees - 1 > MAX_DEPTH:
-            raise InvalidValueError(
-                f"depth + percept_bits - 1 must be at most {MAX_DEPTH}, got {depth + trees - 1}"
-            )
+            raise InvalidValueError(f"depth + percept_bits - 1 must be at most {MAX_DEPTH}, got {depth + trees - 1}")
         if estimator not in ESTIMATORS:
             raise InvalidValueError(f"estimator must be one of {', '.join(ESTIMATORS)}, got {estimator!r}")
         self.configuration: State = {
@@ -61,9 +59,7 @@ class Forest:
             "estimator": estimator,
             "action_bits": action_bits,
         }
-        depths = depth + np.arange(
-            trees, dtype=np.int64
-        )  # tree i sees depth + i bits (Veness et al. 2011, 5.2)
+        depths = depth + np.arange(trees, dtype=np.int64)  # tree i sees depth + i bits (Veness et al. 2011, 5.2)
         sizes = np.where(depths <= DENSE_DEPTH, 1 << np.minimum(depths + 1, DENSE_DEPTH + 1), 2)
         roots = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
         state = np.zeros(STATE_FIELDS, np.int64)
@@ -114,11 +110,7 @@ class Forest:
         slots = int(state[SLOTS]) + 4 * (learnt + imagined)
         history_bits = int(state[LENGTH]) + learnt + imagined + pushed + 128
         records = int(state[UNDO]) + imagined * (int(trees.depths.max()) + 2)
-        if (
-            slots <= trees.ratios.size // 2
-            and history_bits <= 64 * trees.history.size
-            and records <= trees.undo.size
-        ):
+        if slots <= trees.ratios.size // 2 and history_bits <= 64 * trees.history.size and records <= trees.undo.size:
             return
         if history_bits >= 1 << 32 or slots >= 1 << 32 or records >= 1 << MARK_BITS:
             raise InvalidValueError(

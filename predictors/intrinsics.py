@@ -4,18 +4,26 @@ Randomness inside compiled code is SplitMix64 (Steele, Lea & Flood 2014): one ui
 owns, so that results depend on neither threads nor Numba's hidden global generator.
 """
 
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar
+
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic, overload
 from numpy.typing import NDArray
 
+Integer: TypeAlias = int | np.int64
+"""What counts and positions are: Python's integers, or NumPy's where an array holds them."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
 # Kernels hold no references: counting them costs an atomic operation for every array that a function touches, a
 # third of the time of a context-tree update. So they allocate nothing; what they need is given to them. Divisions
 # follow IEEE 754, without Python's check for zero.
-kernel = njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+kernel: Callable[[F], F] = njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 """Compiles a function that is called from Python, or is too large to be worth inlining."""
-inlined = njit(cache=True, nogil=True, error_model="numpy", _nrt=False, forceinline=True)
+inlined: Callable[[F], F] = njit(cache=True, nogil=True, error_model="numpy", _nrt=False, forceinline=True)
 """Compiles a function that disappears into its callers."""
 KERNEL_OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False, "forceinline": True}
 
@@ -55,7 +63,7 @@ def next_word(rng: NDArray[np.uint64]) -> np.uint64:
 
 
 @inlined
-def _next_word_compiled(rng):  # type: ignore[no-untyped-def]
+def _next_word_compiled(rng: NDArray[np.uint64]) -> np.uint64:
     state = rng[0] + np.uint64(_GAMMA)
     rng[0] = state
     word = (state ^ (state >> np.uint64(30))) * np.uint64(_MIX_1)
@@ -75,11 +83,11 @@ def next_float(rng: NDArray[np.uint64]) -> float:
 
 
 @inlined
-def next_below(rng: NDArray[np.uint64], count: int) -> int:
+def next_below(rng: NDArray[np.uint64], count: Integer) -> Integer:
     """Advances the generator and returns an integer in [0, count), uniform to within count * 2^-53."""
     return np.int64(next_float(rng) * count)
 
 
 def generator_state(seed: np.random.SeedSequence) -> NDArray[np.uint64]:
     """Returns a fresh generator for compiled code, uint64[1]."""
-    return seed.generate_state(1, np.uint64)
+    return seed.generate_state(1, np.uint64).astype(np.uint64)

@@ -35,7 +35,7 @@ from numba.extending import overload
 from numpy.typing import NDArray
 
 from aixi.errors import InvalidValueError, require
-from aixi.predictors.intrinsics import KERNEL_OPTIONS, kernel
+from aixi.predictors.intrinsics import KERNEL_OPTIONS, Integer, kernel
 from aixi.state import State
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -90,7 +90,7 @@ def _missing(operation: str, model: Any) -> TypeError:
 
 
 @singledispatch
-def condition(model: Any, action: int) -> None:
+def condition(model: Any, action: Integer) -> None:
     """Takes an action into the history as context."""
     raise _missing("condition", model)
 

@@ -59,7 +59,7 @@ class FiniteModel(NamedTuple):
 
 
 @inlined
-def _row(model, state):  # type: ignore[no-untyped-def]  # int64 to int64
+def _row(model: Any, state: Any) -> Any:
     """Returns the row of a state under the action at hand. Before life begins any action does, and none."""
     return state * model.actions[0] + max(model.now[ACTION], 0)
 
@@ -193,9 +193,7 @@ class FinitePOMDP(EnvironmentModel):
             now=np.array([NOTHING, NOTHING]),
         )
 
-    def _row(
-        self, where: str, outcomes: Iterable[Outcome], states: int
-    ) -> list[tuple[float, int, tuple[int, ...]]]:
+    def _row(self, where: str, outcomes: Iterable[Outcome], states: int) -> list[tuple[float, int, tuple[int, ...]]]:
         """Returns the outcomes that can happen, equal ones as one, the likeliest first."""
         width = -(-self.percept_bits // 64)
         masses: dict[tuple[int, tuple[int, ...]], float] = defaultdict(float)
@@ -203,9 +201,7 @@ class FinitePOMDP(EnvironmentModel):
             percept = tuple(int(word) for word in words)
             number = sum(word << 64 * index for index, word in enumerate(percept))
             require(probability >= 0.0, f"probabilities must be at least 0, got {probability} in {where}")
-            require(
-                0 <= following < states, f"next states must be in [0, {states}), got {following} in {where}"
-            )
+            require(0 <= following < states, f"next states must be in [0, {states}), got {following} in {where}")
             require(
                 len(percept) == width and min(percept) >= 0 and number < 1 << self.percept_bits,
                 f"percepts must be {self.percept_bits} bits in {width} words, got {percept} in {where}",
@@ -237,9 +233,7 @@ class FinitePOMDP(EnvironmentModel):
         """
         model = self._model
         if model.now[ACTION] == NOTHING and model.belief[-1] == 0.0:
-            raise InvalidValueError(
-                "every percept but the first must follow an action, got none; call condition"
-            )
+            raise InvalidValueError("every percept but the first must follow an action, got none; call condition")
         bits = super().update(words)
         if bits == math.inf:
             raise InvalidValueError(

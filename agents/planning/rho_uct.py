@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from aixi.agents.base import ActionMask, RewardRange
 from aixi.errors import InvalidValueError, at_least, require
-from aixi.predictors.intrinsics import generator_state, inlined, kernel, next_below
+from aixi.predictors.intrinsics import Integer, generator_state, inlined, kernel, next_below
 from aixi.predictors.model import EnvironmentModel, call, condition, mark, rewind, sample
 from aixi.state import State
 
@@ -94,7 +94,7 @@ class RewardCode(NamedTuple):
 
 
 @inlined
-def _reward_code(words: NDArray[np.uint64], position: int, width: int) -> int:
+def _reward_code(words: NDArray[np.uint64], position: Integer, width: Integer) -> Integer:
     """Returns the reward's code out of a percept; it may reach over into a second word."""
     word, shift = position >> 6, position & 63
     code = words[word] >> np.uint64(shift)
@@ -112,7 +112,7 @@ def _equal(one: NDArray[np.uint64], other: NDArray[np.uint64]) -> bool:
 
 
 @kernel
-def _slot(tree: Any, parent: int, words: NDArray[np.uint64]) -> int:
+def _slot(tree: Any, parent: Integer, words: NDArray[np.uint64]) -> Integer:
     """Returns the hash table's slot of the child, or the free one where it belongs."""
     last = tree.table.size - 1
     # Xor and shifts only: they mean the same with and without compilation.
@@ -131,7 +131,7 @@ def _slot(tree: Any, parent: int, words: NDArray[np.uint64]) -> int:
 
 
 @kernel
-def _new_node(tree: Any, parent: int, words: NDArray[np.uint64], slot: int) -> int:
+def _new_node(tree: Any, parent: Integer, words: NDArray[np.uint64], slot: Integer) -> Integer:
     node = tree.totals[NODES]
     tree.totals[NODES] = node + 1
     tree.visits[node] = 0
@@ -148,13 +148,13 @@ def _new_node(tree: Any, parent: int, words: NDArray[np.uint64], slot: int) -> i
 @kernel
 def select(
     tree: Any,
-    node: int,
+    node: Integer,
     mask: ActionMask,
     rng: NDArray[np.uint64],
     exploration: float,
     low: float,
     span: float,
-) -> int:
+) -> Integer:
     """Returns an action of a visited node: unvisited ones first, then the greatest UCB; ties uniform."""
     best, ties, greatest = NO_NODE, 0, -math.inf
     bonus = math.log(tree.visits[node])
@@ -177,7 +177,7 @@ def select(
 @kernel
 def best_action(
     visits: NDArray[np.int64], values: NDArray[np.float64], mask: ActionMask, rng: NDArray[np.uint64]
-) -> int:
+) -> Integer:
     """Returns the allowed action of the greatest value among those visited, ties uniform; any if none was."""
     best, ties, greatest = NO_NODE, 0, -math.inf
     for action in range(mask.size):
@@ -201,8 +201,8 @@ def simulate(
     mask: ActionMask,
     rng: NDArray[np.uint64],
     model_rng: NDArray[np.uint64],
-    simulations: int,
-    horizon: int,
+    simulations: Integer,
+    horizon: Integer,
     exploration: float,
     low: float,
     span: float,
@@ -227,15 +227,14 @@ def simulate(
     position, width = reward.position[0], reward.position[1]
     start = mark(model)
     for _ in range(simulations):
-        node, depth = ROOT, 0
+        node: Integer = ROOT
+        depth = 0
         inside = True
         for cycle in range(horizon):
             if inside and tree.visits[node] == 0:
                 inside = False
             if inside:
-                action = select(
-                    tree, node, mask if node == ROOT else scratch.everything, rng, exploration, low, span
-                )
+                action = select(tree, node, mask if node == ROOT else scratch.everything, rng, exploration, low, span)
                 path[depth] = node * actions + action
                 depth += 1
             else:
@@ -264,9 +263,7 @@ def simulate(
                 tree.visits[node] += 1
                 tree.action_visits[node, action] += 1
                 mean = total / (horizon - cycle)
-                tree.values[node, action] += (mean - tree.values[node, action]) / tree.action_visits[
-                    node, action
-                ]
+                tree.values[node, action] += (mean - tree.values[node, action]) / tree.action_visits[node, action]
     tree.totals[SIMULATIONS] += simulations
     tree.totals[PERCEPTS] += simulations * horizon
 
@@ -284,7 +281,7 @@ def clear(tree: Any) -> None:
 
 
 @kernel
-def descend(tree: Any, action: int, words: NDArray[np.uint64], moved: NDArray[np.int64]) -> None:
+def descend(tree: Any, action: Integer, words: NDArray[np.uint64], moved: NDArray[np.int64]) -> None:
     """Makes the node behind a real action and percept the root; what is not below it goes.
 
     Args:
@@ -489,9 +486,7 @@ class RhoUCT:
             mask: bool[A], the actions allowed now; None allows all.
         """
         if len(models) != self.threads:
-            raise InvalidValueError(
-                f"search takes a model for each of {self.threads} threads, got {len(models)}"
-            )
+            raise InvalidValueError(f"search takes a model for each of {self.threads} threads, got {len(models)}")
         allowed = allowed_actions(self._actions, mask)
         for model in models:
             model.reserve(self.horizon)
@@ -583,9 +578,7 @@ class RhoUCT:
     def load_state_dict(self, state: State) -> None:
         """Goes on from a state of as many threads."""
         if len(state["workers"]) != self.threads:
-            raise InvalidValueError(
-                f"the state is of {len(state['workers'])} threads, this planner has {self.threads}"
-            )
+            raise InvalidValueError(f"the state is of {len(state['workers'])} threads, this planner has {self.threads}")
         self._rng[:] = state["rng"]
         for worker, saved in zip(self._workers, state["workers"], strict=True):
             worker.load_state_dict(saved)

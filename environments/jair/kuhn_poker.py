@@ -59,9 +59,7 @@ class KuhnPoker(gymnasium.Env[tuple[np.int64, ...], np.int64]):
         self.bet_probability = (gamma / 3, 0.0, gamma)
         self.call_probability = (0.0, (1 + gamma) / 3, 1.0)
         self.render_mode = render_mode
-        self.observation_space = gymnasium.spaces.Tuple(
-            (gymnasium.spaces.Discrete(3), gymnasium.spaces.Discrete(2))
-        )
+        self.observation_space = gymnasium.spaces.Tuple((gymnasium.spaces.Discrete(3), gymnasium.spaces.Discrete(2)))
         self.action_space = gymnasium.spaces.Discrete(2)
         self.card, self.rival = DEALS[0]
         self.bet = False

@@ -93,9 +93,7 @@ class Pacman(gymnasium.Env[NDArray[np.int8], np.int64]):
         lines = maze.split()
         marks = "".join(lines)
         if len({len(line) for line in lines}) != 1 or set(marks) - set("#.oPG"):
-            raise ValueError(
-                f"maze must be lines of equal length of '#', '.', 'o', 'P' and 'G', got {maze!r}"
-            )
+            raise ValueError(f"maze must be lines of equal length of '#', '.', 'o', 'P' and 'G', got {maze!r}")
         if set(lines[0] + lines[-1] + "".join(line[0] + line[-1] for line in lines)) != {"#"}:
             raise ValueError(f"maze must have a closed border of '#', got {maze!r}")
         if marks.count("P") != 1 or "." not in marks:
@@ -129,9 +127,7 @@ class Pacman(gymnasium.Env[NDArray[np.int8], np.int64]):
         self.homes = [cell for cell in cells if self.maze[cell] == "G"]
         self.pill_cells = [cell for cell in cells if self.maze[cell] == "o"]
         self.pellet_cells = [cell for cell in cells if self.maze[cell] == "."]
-        self.exits = {
-            cell: [cell + move for move in self.moves if self.maze[cell + move] != "#"] for cell in cells
-        }
+        self.exits = {cell: [cell + move for move in self.moves if self.maze[cell + move] != "#"] for cell in cells}
         self.rays = {cell: [self._ray(cell, move) for move in self.moves] for cell in cells}
         self.near = {
             cell: [{other for other in cells if self._distance(cell, other) <= reach} for reach in (2, 3, 4)]
@@ -222,9 +218,7 @@ class Pacman(gymnasium.Env[NDArray[np.int8], np.int64]):
             if self.clocks[ghost] > self.rest_cycles and not self.power:
                 distances = [self._distance(option, self.cell) for option in options]
                 nearest = min(distances)
-                options = [
-                    option for option, distance in zip(options, distances, strict=True) if distance == nearest
-                ]
+                options = [option for option, distance in zip(options, distances, strict=True) if distance == nearest]
             self.ghosts[ghost] = options[int(chances[ghost] * len(options))]
             self.clocks[ghost] = max(self.clocks[ghost] - 1, 0)
 

@@ -49,7 +49,7 @@ def _update(model: Decoder, words: NDArray[np.uint64]) -> float:
 
 @implements(mark, Decoder)
 def _mark(model: Decoder) -> int:
-    return model.length[0]  # type: ignore[no-any-return]  # an int64, as compiled code has it
+    return model.length[0]
 
 
 @implements(rewind, Decoder)

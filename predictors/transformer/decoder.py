@@ -72,9 +72,7 @@ class Decoder(NamedTuple):
 WEIGHTS = ("embedding", "attention_in", "attention_out", "up", "down", "head")
 
 
-def random_decoder(
-    side_symbols: int, percept_bits: int, window: int, width: int, heads: int, seed: int
-) -> Decoder:
+def random_decoder(side_symbols: int, percept_bits: int, window: int, width: int, heads: int, seed: int) -> Decoder:
     """Returns a decoder of random weights that has read nothing.
 
     Weights are normal with variance 1 / fan-in; logits then vary by about 1.
@@ -245,9 +243,7 @@ def restored(model: Decoder, state: State) -> Decoder:
     weights: dict[str, Any] = {name: np.array(state["weights"][name], np.float64) for name in WEIGHTS}
     for name, array in weights.items():
         expected = getattr(model, name).shape
-        require(
-            array.shape == expected, f"{name} must have shape {expected} as configured, got {array.shape}"
-        )
+        require(array.shape == expected, f"{name} must have shape {expected} as configured, got {array.shape}")
     tokens, vocabulary = np.asarray(state["tokens"], np.int64), model.embedding.shape[0]
     require(
         bool(np.all((tokens >= 0) & (tokens < vocabulary))),
@@ -278,9 +274,7 @@ class FrozenTransformer(Predictor):
         True
     """
 
-    def __init__(
-        self, side_symbols: int = 2, window: int = 64, width: int = 16, heads: int = 2, seed: int = 0
-    ) -> None:
+    def __init__(self, side_symbols: int = 2, window: int = 64, width: int = 16, heads: int = 2, seed: int = 0) -> None:
         self.alphabet_size = 2
         self.side_symbols = side_symbols
         self._model = random_decoder(side_symbols, 1, window, width, heads, seed)

@@ -29,10 +29,7 @@ def world(steps: Steps, bits: int, belief: Sequence[float] = (1.0,), kind: type 
     """A model of percepts of so many bits, whose state is drawn from the belief; percept 0 came first."""
     model: FinitePOMDP = kind(
         bits,
-        [
-            [[(p, state, words_of(percept, bits)) for p, state, percept in row] for row in rows]
-            for rows in steps
-        ],
+        [[[(p, state, words_of(percept, bits)) for p, state, percept in row] for row in rows] for rows in steps],
         [(p, state, words_of(0, bits)) for state, p in enumerate(belief)],
     )
     model.update(words_of(0, bits))
@@ -98,9 +95,7 @@ def random_world(seed: int) -> tuple[Steps, list[float], list[float]]:
     return steps, rng.dirichlet(np.ones(3)).tolist() + [0.0] * 9, rng.normal(size=16).tolist()
 
 
-def expectimax(
-    steps: Steps, belief: dict[int, float], horizon: int, reward: Callable[[int], float]
-) -> list[float]:
+def expectimax(steps: Steps, belief: dict[int, float], horizon: int, reward: Callable[[int], float]) -> list[float]:
     """Greatest expected total reward behind each action, by going through everything that can happen."""
     values = []
     for action in range(len(steps[0])):
@@ -134,9 +129,7 @@ class PaperSearch:
     It takes its random numbers in the planner's order, so that both must build the same tree.
     """
 
-    def __init__(
-        self, search: RhoUCT, model: FinitePOMDP, rewards: Sequence[float], mask: Any = None
-    ) -> None:
+    def __init__(self, search: RhoUCT, model: FinitePOMDP, rewards: Sequence[float], mask: Any = None) -> None:
         own = search._workers[0]
         self.rng, self.model_rng = own.rng.copy(), own.model_rng.copy()
         self.model, self.rewards = model.compiled, rewards

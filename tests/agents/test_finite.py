@@ -17,11 +17,7 @@ from aixi.environments import ENVIRONMENTS, make
 from aixi.errors import InvalidValueError
 from aixi.predictors.model import condition, mark, rewind, sample
 
-KNOWN = [
-    row.name
-    for row in ENVIRONMENTS
-    if row.name not in ("aixi/Pacman-v0", "aixi/TicTacToe-v0", "FrozenLake-v1")
-]
+KNOWN = [row.name for row in ENVIRONMENTS if row.name not in ("aixi/Pacman-v0", "aixi/TicTacToe-v0", "FrozenLake-v1")]
 ROOT = Path(__file__).parents[2]
 
 
@@ -160,9 +156,7 @@ def test_impossible_percepts_are_refused_and_change_nothing() -> None:
         model.update(words_of(0, 4))
     model.condition(0)
     before = model.state_dict()
-    with pytest.raises(
-        InvalidValueError, match=r"possible after the history, got \['0x2'\]; the model is not of this"
-    ):
+    with pytest.raises(InvalidValueError, match=r"possible after the history, got \['0x2'\]; the model is not of this"):
         model.update(words_of(2, 4))
     np.testing.assert_equal(model.state_dict(), before)
     model.update(words_of(0, 4))

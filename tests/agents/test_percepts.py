@@ -37,9 +37,7 @@ nested = st.recursive(
     ),
     max_leaves=6,
 )
-reward_sets = st.lists(st.integers(-300, 300), min_size=1, max_size=12).map(
-    lambda values: RewardRange.finite(*values)
-)
+reward_sets = st.lists(st.integers(-300, 300), min_size=1, max_size=12).map(lambda values: RewardRange.finite(*values))
 
 
 def same(left, right) -> bool:
@@ -57,9 +55,7 @@ def bits(codec: PerceptCodec, words: np.ndarray) -> list[int]:
 
 
 @settings(max_examples=150, deadline=None)
-@given(
-    space=nested, rewards=reward_sets, episodic=st.booleans(), offset=st.booleans(), seed=st.integers(0, 999)
-)
+@given(space=nested, rewards=reward_sets, episodic=st.booleans(), offset=st.booleans(), seed=st.integers(0, 999))
 def test_decoding_undoes_encoding(space, rewards, episodic, offset, seed):
     codec = PerceptCodec(space, rewards, episodic=episodic, reward_offset=300 if offset else None)
     space.seed(seed)
@@ -158,9 +154,7 @@ def test_percepts_of_kuhn_poker_always_have_their_full_width():
 
 def test_the_best_event_of_pacman_does_not_wrap_around():
     # From base 200 the rewards of clearing the board need 9 bits; in 8 bits 309 would look like 53.
-    codec = PerceptCodec(
-        spaces.Discrete(1 << 16), RewardRange.finite(-61, -51, -1, 9, 109), reward_offset=200
-    )
+    codec = PerceptCodec(spaces.Discrete(1 << 16), RewardRange.finite(-61, -51, -1, 9, 109), reward_offset=200)
     assert codec.reward_bits == 9
     assert codec.decode(codec.encode(65535, 109))[:2] == (65535, 109.0)
     with pytest.raises(InvalidValueError, match="reward_bits must be at least 9, got 8"):
@@ -243,9 +237,7 @@ def test_spaces_without_a_code_are_refused(space):
 )
 def test_observations_outside_their_space_are_faults(space, observation):
     codec = PerceptCodec(space, COIN, name="aixi/Odd-v0")
-    with pytest.raises(
-        EnvironmentFaultError, match=r"^aixi/Odd-v0 gave observation .* not in its space .*; correct"
-    ):
+    with pytest.raises(EnvironmentFaultError, match=r"^aixi/Odd-v0 gave observation .* not in its space .*; correct"):
         codec.encode(observation, 0.0)
 
 

@@ -65,14 +65,11 @@ def test_kept_nodes_hold_rewards_per_cycle(horizon: int) -> None:
     model.update(words_of(percept, 1))
     found.advance(action, words_of(percept, 1))
     after = tree_of(found)
-    assert after == {
-        history[2:]: node for history, node in before.items() if history[:2] == (action, percept)
-    }
+    assert after == {history[2:]: node for history, node in before.items() if history[:2] == (action, percept)}
     result = found.search([model])
     assert result.visits.sum() == sum(after[()][1]) + 64 - (after[()][0] == 0)
-    np.testing.assert_array_equal(
-        result.values, [1.0, 1.0]
-    )  # of one reward a cycle, whatever is left of the horizon
+    assert len(tree_of(found)) == result.nodes  # what was kept is found, not made anew
+    np.testing.assert_array_equal(result.values, [1.0, 1.0])  # of one reward a cycle, whatever is left of the horizon
 
 
 @pytest.mark.parametrize(
@@ -85,9 +82,7 @@ def test_kept_nodes_hold_rewards_per_cycle(horizon: int) -> None:
         pytest.param(1 << 63 | 1 << 64, 70, 0, [0.0, 1.0], id="both words"),
     ],
 )
-def test_whatever_bit_shows_the_state_is_seen(
-    shown: int, bits: int, first: int, rewards: list[float]
-) -> None:
+def test_whatever_bit_shows_the_state_is_seen(shown: int, bits: int, first: int, rewards: list[float]) -> None:
     model = world(betting(shown, 1 << first), bits, [0.5, 0.5, 0.0, 0.0, 0.0])
     found = planner(model, rewards, first=first, horizon=2, simulations=2000)
     assert found.search([model]).action == SIGHT
@@ -132,6 +127,18 @@ def test_colliding_hashes_are_told_apart_by_whole_words() -> None:
             kept = tree_of(again)[action, one]
             again.advance(action, words_of(one, 128))
             assert tree_of(again)[()] == kept
+
+
+def test_colliding_hashes_are_told_apart_by_parents() -> None:
+    tree = planner(world(arms(0, 0), 1), [0.0, 1.0])._workers[0].tree
+    clear(tree)
+    words = words_of(0, 1)
+    other = next(action for action in range(1, 2000) if _slot(tree, action, words) == _slot(tree, 0, words))
+    mask = np.zeros(other + 1, np.bool_)
+    mask[[0, other]] = True
+    found = planner(model := world(arms(*[0] * mask.size), 1), [0.0, 1.0], horizon=1, simulations=60)
+    found.search([model], mask)
+    assert tree_of(found).keys() == {(), (0, 0), (other, 0)}
 
 
 def test_reward_code_may_reach_over_two_words_and_exceed_eight_bits() -> None:
@@ -179,9 +186,7 @@ def test_scale_of_the_bonus(horizon: int) -> None:
     # Two arms of 100 and 105 among rewards of 0 to 110: a bonus that is not on the rewards' scale never tries
     # the first again, and one on the whole horizon's scale never stops trying.
     model = world(arms(0, 1), 1)
-    result = planner(model, [100.0, 105.0], span=(0.0, 110.0), horizon=horizon, simulations=1000).search(
-        [model]
-    )
+    result = planner(model, [100.0, 105.0], span=(0.0, 110.0), horizon=horizon, simulations=1000).search([model])
     assert result.action == 1
     assert result.visits.min() > 300
     wide = planner(model, [0.0, 110.0], horizon=horizon, simulations=1000).search([model])
@@ -194,9 +199,12 @@ def test_best_of_bad_actions_is_found(rewards: list[float]) -> None:
     for seed in range(10):
         result = planner(model, rewards, span=(-100.0, 0.0), seed=seed, simulations=20).search([model])
         assert result.action == 1
-        assert (
-            planner(model, rewards, seed=seed, simulations=20).search([model], np.array([1, 0])).action == 0
-        )
+        assert planner(model, rewards, seed=seed, simulations=20).search([model], np.array([1, 0])).action == 0
+
+
+def test_value_counts_and_not_visits() -> None:
+    visits, values, rng = np.array([90, 10, 0]), np.array([0.5, 0.75, 9.0]), np.array([1], np.uint64)
+    assert best_action(visits, values, np.ones(3, np.bool_), rng) == 1
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, 1e9])
@@ -223,12 +231,4 @@ def test_unvisited_actions_come_first() -> None:
         result = planner(model, [0.0, 1.0], seed=simulations, simulations=simulations).search([model])
         assert sorted(result.visits)[::-1] == [1] * (simulations - 1) + [0] * (6 - simulations)
     # Of one simulation nothing is known, and any action will do.
-    assert (
-        len(
-            {
-                planner(model, [0.0, 1.0], seed=seed, simulations=1).search([model]).action
-                for seed in range(60)
-            }
-        )
-        == 5
-    )
+    assert len({planner(model, [0.0, 1.0], seed=seed, simulations=1).search([model]).action for seed in range(60)}) == 5

@@ -57,7 +57,7 @@ def test_value_stays_that_of_expectimax_as_life_goes_on() -> None:
 def test_tree_is_that_of_the_papers_algorithms(seed: int, mask: list[bool] | None) -> None:
     steps, belief, rewards = random_world(seed)
     model = world(steps, 4, belief)
-    found = planner(model, rewards, seed=seed, horizon=4, simulations=400)
+    found = planner(model, rewards, seed=seed, horizon=4, simulations=400, exploration=0.5 + 0.25 * seed)
     paper = PaperSearch(found, model, rewards, mask)
     paper.search(400)
     found.search([model], None if mask is None else np.array(mask))
@@ -226,9 +226,7 @@ def test_bad_options_are_refused(options: dict[str, object], message: str) -> No
 def test_bad_masks_and_models_are_refused(mask: list[bool]) -> None:
     model = world(arms(0, 1), 1)
     found = planner(model, [0.0, 1.0])
-    with pytest.raises(
-        InvalidValueError, match="one truth value for each of 2 actions, at least one of them True"
-    ):
+    with pytest.raises(InvalidValueError, match="one truth value for each of 2 actions, at least one of them True"):
         found.search([model], np.array(mask))
     with pytest.raises(InvalidValueError, match="a model for each of 1 threads, got 2"):
         found.search([model, model])

@@ -66,9 +66,7 @@ def test_same_seed_same_life(row: EnvironmentRow) -> None:
     first, second, other = life(row, 1, 500), life(row, 1, 500), life(row, 2, 500)
     for one, two in zip(first, second, strict=True):
         np.testing.assert_equal(one, two)
-    assert any(
-        not np.array_equal(one[0], two[0]) or one[1] != two[1] for one, two in zip(first, other, strict=True)
-    )
+    assert any(not np.array_equal(one[0], two[0]) or one[1] != two[1] for one, two in zip(first, other, strict=True))
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)

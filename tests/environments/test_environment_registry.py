@@ -72,9 +72,7 @@ def test_make_passes_arguments() -> None:
 
 
 def test_unknown_name_is_answered_with_the_nearest() -> None:
-    with pytest.raises(
-        UnknownNameError, match=r"unknown environment 'aixi/Tigre-v0'; did you mean aixi/Tiger-v0"
-    ):
+    with pytest.raises(UnknownNameError, match=r"unknown environment 'aixi/Tigre-v0'; did you mean aixi/Tiger-v0"):
         make("aixi/Tigre-v0")
 
 

@@ -114,9 +114,7 @@ class Continuous(gymnasium.Env[np.ndarray, np.ndarray]):
     """Nothing in it is discrete but the reward."""
 
     def __init__(self) -> None:
-        self.observation_space = spaces.Dict(
-            {"where": spaces.Box(-1, 1, (2,)), "flags": spaces.MultiBinary(3)}
-        )
+        self.observation_space = spaces.Dict({"where": spaces.Box(-1, 1, (2,)), "flags": spaces.MultiBinary(3)})
         self.action_space = spaces.Box(-1, 1, (2,))
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:

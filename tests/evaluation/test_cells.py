@@ -31,9 +31,7 @@ def timeless(value):
 def test_number_of_workers_changes_no_bit():
     agents = ["random", "constant:action=1"]
     ended = []
-    alone = score(
-        agents, SUITE, imports=["evaluation_worlds"], on_cell=lambda result: ended.append(result.cell)
-    )
+    alone = score(agents, SUITE, imports=["evaluation_worlds"], on_cell=lambda result: ended.append(result.cell))
     pair = score(agents, SUITE, workers=2, imports=["evaluation_worlds"])
     assert timeless(msgspec.to_builtins(alone)) == timeless(msgspec.to_builtins(pair))
     assert pair.workers == 2
@@ -46,9 +44,7 @@ def test_agents_share_the_relabelling_of_a_seed():
     plain = score(["constant"], SUITE, seeds=[3], relabel=False).agents["constant"]
     moved = score(["constant"], SUITE, seeds=[3], relabel=True).agents["constant"]
     again = score(["constant:action=0"], SUITE, seeds=[3], relabel=True).agents["constant:action=0"]
-    hashes = [
-        [env.seeds[0].percept_hash for env in found.environments.values()] for found in (plain, moved, again)
-    ]
+    hashes = [[env.seeds[0].percept_hash for env in found.environments.values()] for found in (plain, moved, again)]
     assert hashes[0] != hashes[1] == hashes[2]
 
 
@@ -71,9 +67,7 @@ def test_environment_that_fails_is_counted():
 
 def test_suite_may_be_a_file(tmp_path):
     path = tmp_path / "mine.toml"
-    path.write_text(
-        'name="m"\nversion=2\nsummary=""\ntemperature=1.0\nseeds=1\n[cycles]\n"test/Walk-v0"=50\n'
-    )
+    path.write_text('name="m"\nversion=2\nsummary=""\ntemperature=1.0\nseeds=1\n[cycles]\n"test/Walk-v0"=50\n')
     result = score(["random"], str(path))
     assert (result.suite_version, result.seeds) == (2, [0])
     assert result.agents["random"].score == result.agents["random"].uniform

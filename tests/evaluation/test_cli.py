@@ -42,9 +42,7 @@ def test_run_writes_what_it_shows(tmp_path):
 
 
 def test_run_takes_options_and_third_party_environments():
-    done = aixi(
-        "run", "constant", "test/Walk-v0", "-n", 50, "-o", "action=1", "--import", "evaluation_worlds"
-    )
+    done = aixi("run", "constant", "test/Walk-v0", "-n", 50, "-o", "action=1", "--import", "evaluation_worlds")
     assert done.returncode == 0
     assert "action=1" in done.stdout
     assert aixi("run", "constant:action=1", "evaluation_worlds:test/Walk-v0", "-n", 50).returncode == 0
@@ -52,9 +50,7 @@ def test_run_takes_options_and_third_party_environments():
 
 def test_save_and_resume(tmp_path):
     state, path = tmp_path / "life.state", tmp_path / "run.json"
-    first = aixi(
-        "run", "random", "evaluation_worlds:test/Episodes-v0", "-n", 200, "--relabel", "--save", state
-    )
+    first = aixi("run", "random", "evaluation_worlds:test/Episodes-v0", "-n", 200, "--relabel", "--save", state)
     assert first.returncode == 0
     assert aixi("run", "--resume", state, "-n", 500, "--json", path).returncode == 0
     whole = run("random", "test/Episodes-v0", cycles=500, relabel=True)
@@ -175,9 +171,7 @@ def start(*arguments):
 
 def test_interrupt_in_the_middle_of_a_life_loses_nothing(tmp_path):
     path, state = tmp_path / "run.json", tmp_path / "life.state"
-    with start(
-        "run", "random", "evaluation_worlds:test/Slow-v0", "-n", 10**6, "--json", path, "--save", state
-    ) as life:
+    with start("run", "random", "evaluation_worlds:test/Slow-v0", "-n", 10**6, "--json", path, "--save", state) as life:
         wait_for_line(life, "/1,000,000")
         time.sleep(0.3)
         life.send_signal(signal.SIGINT)

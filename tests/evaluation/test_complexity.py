@@ -129,10 +129,7 @@ def test_dynamics_cost(package):
         ("==", "!="),
         ("Discrete(SIDES)", "Discrete(6)"),
     ]:
-        assert (
-            package(f"other{len(change[0])}:Die", **{f"other{len(change[0])}": PLAIN.replace(*change)})
-            != plain
-        )
+        assert package(f"other{len(change[0])}:Die", **{f"other{len(change[0])}": PLAIN.replace(*change)}) != plain
 
 
 def test_arguments_and_time_limits_are_charged(package):
@@ -178,20 +175,14 @@ def test_import_of_everything_is_refused(package):
 
 
 def test_fields_of_a_helper_are_kept(package):
-    text = PLAIN.replace(
-        "SIDES = 6", "from typing import NamedTuple\n\nclass Rule(NamedTuple):\n    sides: int\n"
-    )
-    text = text.replace("Discrete(SIDES)", "Discrete(Rule(6).sides)").replace(
-        "integers(SIDES)", "integers(6)"
-    )
+    text = PLAIN.replace("SIDES = 6", "from typing import NamedTuple\n\nclass Rule(NamedTuple):\n    sides: int\n")
+    text = text.replace("Discrete(SIDES)", "Discrete(Rule(6).sides)").replace("integers(SIDES)", "integers(6)")
     found = package("fields:Die", fields=text)
     assert "(NamedTuple):\n b" in found
 
 
 def test_effects_of_an_unread_value_are_kept(package):
-    text = PLAIN.replace(
-        "        reward = self.bonus", "        before = self._throw()\n        reward = self.bonus"
-    )
+    text = PLAIN.replace("        reward = self.bonus", "        before = self._throw()\n        reward = self.bonus")
     assert package("effect:Die", effect=text) != package("plain:Die", plain=PLAIN)
 
 

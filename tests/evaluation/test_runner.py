@@ -22,13 +22,9 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize(
-    "environment", ["aixi/Tiger-v0", "FrozenLake-v1", "test/Episodes-v0", "test/Continuous-v0"]
-)
+@pytest.mark.parametrize("environment", ["aixi/Tiger-v0", "FrozenLake-v1", "test/Episodes-v0", "test/Continuous-v0"])
 def test_same_seed_same_life(environment):
-    assert same(
-        run("random", environment, cycles=500, seed=3), run("random", environment, cycles=500, seed=3)
-    )
+    assert same(run("random", environment, cycles=500, seed=3), run("random", environment, cycles=500, seed=3))
     other = run("random", environment, cycles=500, seed=4)
     assert other.percept_hash != run("random", environment, cycles=500, seed=3).percept_hash
 
@@ -57,9 +53,7 @@ def test_curve_depends_on_the_cycles_lived_alone():
 
 def test_on_cycle_is_called_at_each_cycle():
     seen = []
-    run(
-        "random", "test/Episodes-v0", cycles=300, on_cycle=lambda life: seen.append((life.cycle, life.reward))
-    )
+    run("random", "test/Episodes-v0", cycles=300, on_cycle=lambda life: seen.append((life.cycle, life.reward)))
     assert [cycle for cycle, _ in seen] == list(range(1, 301))
     assert seen[-1][1] == run("random", "test/Episodes-v0", cycles=300).average_reward * 300
 
@@ -115,9 +109,7 @@ def test_unknown_names_come_with_a_suggestion():
 
 
 def test_environment_without_declared_rewards_is_told_how_to_register():
-    with pytest.raises(
-        InvalidValueError, match=r"declares no rewards; register its row with aixi\.environments"
-    ):
+    with pytest.raises(InvalidValueError, match=r"declares no rewards; register its row with aixi\.environments"):
         run("random", "evaluation_worlds:test/Unlisted-v0", cycles=1)
     with pytest.raises(InvalidValueError, match="cannot import 'no_such_module'"):
         run("random", "no_such_module:test/Walk-v0", cycles=1)
@@ -161,9 +153,7 @@ def test_random_agent_takes_every_action_of_any_space():
 def test_random_agent_goes_on_from_its_state():
     one, other = RandomAgent(), RandomAgent()
     for agent in (one, other):
-        agent.reset(
-            spaces.Discrete(1), spaces.Discrete(7), RewardRange.finite(0, 1), np.random.SeedSequence(1)
-        )
+        agent.reset(spaces.Discrete(1), spaces.Discrete(7), RewardRange.finite(0, 1), np.random.SeedSequence(1))
     for _ in range(1500):
         one.act()
     other.load_state_dict(one.state_dict())
@@ -176,7 +166,5 @@ def test_constant_agent_needs_discrete_actions():
 
 
 def test_options_in_text_take_the_annotated_type():
-    made = make_agent(
-        "mc-aixi-ctw", depth="16", exploration="0.5", milliseconds="none", observation_bits="1+2"
-    )
+    made = make_agent("mc-aixi-ctw", depth="16", exploration="0.5", milliseconds="none", observation_bits="1+2")
     assert made.exploration == 0.5

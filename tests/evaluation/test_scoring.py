@@ -91,9 +91,7 @@ def test_suites_that_come_with_the_package_are_sound(name):
 
 def test_suite_from_a_file(tmp_path):
     path = tmp_path / "mine.toml"
-    path.write_text(
-        'name="mine"\nversion=1\nsummary=""\ntemperature=1.0\nseeds=1\n[cycles]\n"aixi/Tiger-v0"=5\n'
-    )
+    path.write_text('name="mine"\nversion=1\nsummary=""\ntemperature=1.0\nseeds=1\n[cycles]\n"aixi/Tiger-v0"=5\n')
     assert load_suite(str(path)).cycles == {"aixi/Tiger-v0": 5}
     path.write_text(path.read_text().replace("=5", "=0"))
     with pytest.raises(InvalidValueError, match="cycles of aixi/Tiger-v0 must be at least 1, got 0"):

@@ -45,9 +45,7 @@ def predictions(depth: int, trees: int, estimator: str) -> list:
 def searching(model) -> list:
     rng = np.random.default_rng(1)
     reward = RewardCode(np.array([1, 2]), np.array([0.0, 1.0, 2.0, 3.0]), np.array([True, True, True, False]))
-    planner = RhoUCT(
-        3, 3, reward, RewardRange(0.0, 3.0), np.random.SeedSequence(5), horizon=4, simulations=20
-    )
+    planner = RhoUCT(3, 3, reward, RewardRange(0.0, 3.0), np.random.SeedSequence(5), horizon=4, simulations=20)
     found = []
     for _ in range(4):
         result = planner.search([model])

@@ -60,10 +60,7 @@ def weighted(data: Data, depth: int, block: Block, level: int = 0) -> Fraction:
     own = block(len(data) - ones, ones)
     if level == depth:
         return own
-    children = [
-        weighted([item for item in data if item[0][level] == side], depth, block, level + 1)
-        for side in (0, 1)
-    ]
+    children = [weighted([item for item in data if item[0][level] == side], depth, block, level + 1) for side in (0, 1)]
     return (own + children[0] * children[1]) / 2
 
 
@@ -90,10 +87,7 @@ def mixture_of_sources(data: Data, depth: int, block: Block) -> Fraction:
 def probability(stream: Stream, depth: int, trees: int = 1, estimator: str = "kt") -> Fraction:
     """P of the predicted bits of a stream, exactly."""
     return math.prod(
-        (
-            weighted(data, depth + tree, BLOCKS[estimator])
-            for tree, data in enumerate(contexts(stream, depth, trees))
-        ),
+        (weighted(data, depth + tree, BLOCKS[estimator]) for tree, data in enumerate(contexts(stream, depth, trees))),
         start=Fraction(1),
     )
 

@@ -73,7 +73,7 @@ def test_code_length_is_that_of_exact_fractions(shape, estimator, stream):
     assert total == pytest.approx(exact, abs=1e-9)
 
 
-@pytest.mark.parametrize("level", [1, 2, 63, 64, 65, 66, 128, 129, 130, 138])
+@pytest.mark.parametrize("level", [1, 64, 65, 66, 129, 130])
 def test_contexts_that_part_at_a_level(level):
     """Contexts are compared 64 bits at a time: the first that differs is found wherever it lies."""
     depth = 140
@@ -81,12 +81,11 @@ def test_contexts_that_part_at_a_level(level):
     one[0] = 1  # parts from the zeros before the history at once, so that comparing starts at level 1
     other = one.copy()
     other[level] ^= 1
-    last = other.copy()
-    last[level + 1] ^= 1
     stream = []
-    for context, bit in [(one, 1), (other, 0), (last, 1)] * 4:
+    for context, bit in [(one, 1), (other, 0)] * 90:
         stream += [(C, int(side)) for side in context[::-1]] + [(P, bit)]
     exact = bits(probability(stream, depth))
+    assert exact < 170.0  # often enough to pay for a split so deep: without it each bit costs one
     assert learn(ContextTreeWeighting(depth), stream) == pytest.approx(exact, abs=1e-9)
 
 

@@ -21,9 +21,7 @@ ACTIONS, PERCEPT_BITS = 3, 4
 MODELS = {
     "dense": lambda: FactoredContextTreeModel(ACTIONS, PERCEPT_BITS, depth=5),
     "dense and compressed": lambda: FactoredContextTreeModel(ACTIONS, PERCEPT_BITS, depth=11),
-    "compressed": lambda: FactoredContextTreeModel(
-        ACTIONS, PERCEPT_BITS, depth=40, estimator="zero-redundancy"
-    ),
+    "compressed": lambda: FactoredContextTreeModel(ACTIONS, PERCEPT_BITS, depth=40, estimator="zero-redundancy"),
     "transformer": lambda: FrozenTransformerModel(ACTIONS, PERCEPT_BITS, window=24, seed=3),
 }
 PREDICTORS = {
@@ -108,9 +106,7 @@ def learn_percepts(model, count: int) -> None:
 @pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
 @settings(max_examples=15, deadline=None)
 @given(
-    plan=st.lists(
-        st.tuples(st.sampled_from(["act", "act", "mark", "rewind"]), st.integers(0, 2)), max_size=30
-    ),
+    plan=st.lists(st.tuples(st.sampled_from(["act", "act", "mark", "rewind"]), st.integers(0, 2)), max_size=30),
     learnt=st.integers(0, 30),
     seed=st.integers(0, 2**64 - 1),
 )

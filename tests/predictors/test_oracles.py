@@ -124,9 +124,7 @@ def test_context_tree_weighting(past, text, depth, estimator, value, one):
     predictor = ContextTreeWeighting(depth, estimator)
     for character in past:
         predictor.condition(int(character))
-    assert predictor.update_many([int(character) for character in text]) == pytest.approx(
-        bits(exact), abs=1e-12
-    )
+    assert predictor.update_many([int(character) for character in text]) == pytest.approx(bits(exact), abs=1e-12)
     np.testing.assert_allclose(
         np.exp2(predictor.log2_probs()), [float(1 - conditional), float(conditional)], rtol=1e-13
     )

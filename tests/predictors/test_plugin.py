@@ -207,9 +207,7 @@ def test_a_model_without_an_operation_is_told_so():
         place: np.ndarray
         source: np.ndarray = source_tag(__file__)
 
-    with pytest.raises(
-        TypeError, match=r"Half implements no mark; register one with @implements\(mark, ...\)"
-    ):
+    with pytest.raises(TypeError, match=r"Half implements no mark; register one with @implements\(mark, ...\)"):
         contract.mark(Half(np.zeros(1)))
 
 

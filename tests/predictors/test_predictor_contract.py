@@ -222,9 +222,7 @@ def _report(request):
     yield
     capture = request.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
-        print(
-            f"\npredictor contract: {RAN.total()} checks passed, on {len(RAN)} predictors: {', '.join(RAN)}"
-        )
+        print(f"\npredictor contract: {RAN.total()} checks passed, on {len(RAN)} predictors: {', '.join(RAN)}")
 
 
 def test_every_registered_predictor_has_a_configuration():
