@@ -11,7 +11,7 @@ import numpy as np
 
 from aixi.agents.base import ActionMask, Agent, RewardRange
 from aixi.agents.percepts import PerceptCodec, action_count, decode_action, encode_action
-from aixi.agents.planning.rho_uct import EXPLORATION, RewardCode, RhoUCT, SearchResult, allowed_actions
+from aixi.agents.planning import EXPLORATION, RewardCode, RhoUCT, SearchResult, allowed_actions
 from aixi.errors import InvalidValueError, at_least, require
 from aixi.predictors.factored import FactoredContextTreeModel
 from aixi.predictors.model import EnvironmentModel

@@ -18,40 +18,31 @@ import os
 import statistics
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any
 
 import numpy as np
 from learning import born, live
-from numpy.typing import NDArray
+from logged_model import LoggedModel, replay
 from rich.console import Console
 from rich.table import Table
 
 from aixi.agents.base import RewardRange
 from aixi.agents.mc_aixi import MCAIXICTW
 from aixi.agents.percepts import PerceptCodec, action_count
-from aixi.agents.planning.rho_uct import RewardCode, RhoUCT
+from aixi.agents.planning import RewardCode, RhoUCT
 from aixi.environments import ENVIRONMENTS
 from aixi.evaluation.provenance import machine, versions
-from aixi.predictors.context_tree import ContextTrees
 from aixi.predictors.factored import FactoredContextTreeModel
-from aixi.predictors.intrinsics import kernel
-from aixi.predictors.model import (
-    EnvironmentModel,
-    call,
-    condition,
-    implements,
-    mark,
-    rewind,
-    sample,
-    source_tag,
-    update,
-)
+from aixi.predictors.model import call
 from aixi.state import State
 
 RESULTS = Path(__file__).parent / "results" / "planner.json"
 SIMULATIONS, TRAINING, SEED = 50, 1000, 0
 PAIRS, PAIR_CYCLES = 15, 60
+PROCESSES = 7
 WARM = 5  # searches before the clock counts: they compile, and take the room that is kept
 DOMAINS: dict[str, dict[str, Any]] = {
     "CoinFlip-v0": {"depth": 4, "horizon": 6, "exploration": 0.1, "exploration_decay": 0.995},
@@ -60,95 +51,6 @@ DOMAINS: dict[str, dict[str, Any]] = {
 PROTOTYPE = {"Tiger-v0": "tiger", "CheeseMaze-v0": "cheese"}
 """What the prototype calls a domain."""
 SHARED = {"simulations": SIMULATIONS, "ucb_constant": math.sqrt(2.0)}  # as in the prototype
-
-
-class LoggedTrees(NamedTuple):
-    """Context trees that write down what a planner asks of them.
-
-    Attributes:
-        trees: the model that does it.
-        actions: int64[calls], every action conditioned on.
-        percepts: uint64[calls], every percept drawn; percepts of one word only.
-        calls: int64[1], how many.
-    """
-
-    trees: ContextTrees
-    actions: NDArray[np.int64]
-    percepts: NDArray[np.uint64]
-    calls: NDArray[np.int64]
-    source: NDArray[Any] = source_tag(__file__)
-
-
-@implements(condition, LoggedTrees)
-def _condition(model, action):  # type: ignore[no-untyped-def]  # the contract's types
-    model.actions[model.calls[0]] = action
-    condition(model.trees, action)
-
-
-@implements(sample, LoggedTrees)
-def _sample(model, rng, words):  # type: ignore[no-untyped-def]
-    bits = sample(model.trees, rng, words)
-    model.percepts[model.calls[0]] = words[0]
-    model.calls[0] += 1
-    return bits
-
-
-@implements(update, LoggedTrees)
-def _update(model, words):  # type: ignore[no-untyped-def]
-    return update(model.trees, words)
-
-
-@implements(mark, LoggedTrees)
-def _mark(model):  # type: ignore[no-untyped-def]
-    return mark(model.trees)
-
-
-@implements(rewind, LoggedTrees)
-def _rewind(model, mark):  # type: ignore[no-untyped-def]
-    rewind(model.trees, mark)
-
-
-class LoggedModel(EnvironmentModel):
-    """A FAC-CTW model that writes down the calls of one search."""
-
-    def __init__(self, model: FactoredContextTreeModel, calls: int) -> None:
-        self.model, self.actions, self.percept_bits = model, model.actions, model.percept_bits
-        self.log = (np.zeros(calls, np.int64), np.zeros(calls, np.uint64), np.zeros(1, np.int64))
-
-    @property
-    def compiled(self) -> LoggedTrees:
-        return LoggedTrees(self.model.compiled, *self.log)
-
-    def reserve(self, percepts: int) -> None:
-        self.model.reserve(percepts)
-
-    def state_dict(self) -> State:
-        return self.model.state_dict()
-
-    def load_state_dict(self, state: State) -> None:
-        self.model.load_state_dict(state)
-
-    def copy(self) -> Self:
-        return type(self)(self.model.copy(), self.log[0].size)
-
-
-@kernel
-def _replay(
-    model: Any,
-    rng: NDArray[np.uint64],
-    words: NDArray[np.uint64],
-    actions: NDArray[np.int64],
-    horizon: int,
-    percepts: NDArray[np.uint64],
-) -> None:
-    """Asks of a model what a search asked: everything but the search."""
-    start = mark(model)
-    for first in range(0, actions.size, horizon):
-        for each in range(first, first + horizon):
-            condition(model, actions[each])
-            sample(model, rng, words)
-            percepts[each] = words[0]
-        rewind(model, start)
 
 
 class Life:
@@ -245,12 +147,12 @@ def overhead(simulations: int) -> dict[str, Any]:
         words, drawn = np.zeros(1, np.uint64), np.zeros_like(percepts)
         rng = now["planner"]["workers"][0]["model_rng"]
         search = (planner.search, [model])
-        replay = (call, _replay, model.compiled, rng, words, actions, horizon, drawn)
+        again = (call, replay, model.compiled, rng, words, actions, horizon, drawn)
         if pair % 2:  # which goes first changes with every pair
             search_time, result = timed(time.process_time, *search)
-            replay_time, _ = timed(time.process_time, *replay)
+            replay_time, _ = timed(time.process_time, *again)
         else:
-            replay_time, _ = timed(time.process_time, *replay)
+            replay_time, _ = timed(time.process_time, *again)
             search_time, result = timed(time.process_time, *search)
         if not np.array_equal(drawn, percepts) or not np.array_equal(result.visits, witness.visits):
             raise SystemExit("the replay must draw the percepts of the search, and did not: nothing was measured")
@@ -389,8 +291,11 @@ def main() -> None:
     for domain, found in record["simulations_per_second"].items():
         table.add_row(domain, f"{found['agent']:.3g}", f"{found['search']:.3g}", f"{found['cycles']:.0f}")
     console.print(table)
-    record["overhead"] = overhead(500)
-    marks = [{"what": "planner overhead, tiger", "below": 0.1, "measured": record["overhead"]["overhead"]}]
+    # Where its arrays happen to lie moves a process's overhead by a few hundredths: the median over processes.
+    with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as pool:
+        record["overhead"] = list(pool.map(overhead, [500] * PROCESSES))
+    share = statistics.median(found["overhead"] for found in record["overhead"])
+    marks: list[dict[str, Any]] = [{"what": "planner overhead, tiger", "below": 0.1, "measured": share}]
     record["second_thread"] = [second_thread(simulations) for simulations in (500, 5000)]
     for found in record["second_thread"]:
         console.print("two threads:", {name: round(value, 3) for name, value in found.items()})

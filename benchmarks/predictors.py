@@ -8,8 +8,9 @@ environment that has pyaixi and six; `--limit` is a further C program to hold th
 command line and output `VARIANT DEPTH BITS` -> `... update X bits/s  upd+rev Y pairs/s ... log2P Z`.
 
 Everything that is compared runs in turns, round after round, on processor time. Speeds are the best of all
-rounds; ratios are the median over rounds, because a machine's pace drifts. Updates go through `update_many`, so
-that they pay for the growth of the tree, while the reference has its memory mapped beforehand. Writes
+rounds; ratios are the median over rounds, because a machine's pace drifts. Updates go through `update_many`,
+so that they pay for the growth of the tree, while the reference has its memory mapped beforehand. A second table
+compares dense with compressed trees, which is what `DENSE_DEPTH` rests on. Writes
 `benchmarks/results/predictors.json`.
 """
 
@@ -22,6 +23,7 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +31,7 @@ from rich.console import Console
 from rich.table import Table
 
 from aixi.evaluation.provenance import machine, versions
+from aixi.predictors import forest
 from aixi.predictors.context_tree import DENSE_DEPTH, LENGTH, learn, push, walk, walk_dense
 from aixi.predictors.ctw import ContextTreeWeighting
 from aixi.predictors.factored import FactoredContextTreeModel
@@ -38,6 +41,7 @@ from aixi.predictors.model import call, mark, rewind
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "predictors.json"
 DEPTHS = (8, 16, 32, 48, 96)
+LAYOUT_DEPTHS = (8, 10, 11, 12, 13, 14, 16, 18)
 LENGTHS = (5_000, 100_000)
 BLOCK, BLOCKS = 32, 64  # bits imagined between two rewinds, and different blocks; as in the C reference
 REPEATS = {5_000: 5, 100_000: 2}  # within a round, the best counts
@@ -68,7 +72,7 @@ print(count / (between - start), block * blocks / (end - between))
 
 
 def sequence(length: int) -> NDArray[np.uint8]:
-    """Returns x_t = x_{t-2} xor x_{t-5}, a fair bit instead with probability 1/8 (xorshift64*, Vigna 2016)."""
+    """Returns x_t = x_{t-2} xor x_{t-5}, or a fair bit with probability 1/8; xorshift64* (Vigna 2016)."""
     word_mask, state = (1 << 64) - 1, 88172645463325252
     bits = np.zeros(length, np.uint8)
     for t in range(length):
@@ -95,6 +99,40 @@ def _imagine_and_rewind(trees: Any, bits: NDArray[np.uint8], blocks: int) -> Non
             learn(trees, 0, np.int64(bit), True)
             push(trees, np.int64(bit))
         rewind(trees, start)
+
+
+@kernel
+def _learn(trees: Any, bits: NDArray[np.uint8], dense: bool) -> float:
+    """Learns bits in the first tree, laid out either way; returns the probability of the last one."""
+    last = 0.0
+    for bit in bits:
+        if dense:
+            walk_dense(trees, 0, trees.state[LENGTH])
+        else:
+            walk(trees, 0, trees.state[LENGTH])
+        last = learn(trees, 0, np.int64(bit), False)
+        push(trees, np.int64(bit))
+    return last
+
+
+def crossover(depth: int, count: int, bits: NDArray[np.uint8], rounds: int) -> dict[str, Any]:
+    """Returns seconds of a dense to seconds of a compressed tree of one depth, the median over rounds."""
+    ratios = []
+    for turn in range(rounds + 1):
+        seconds, last = [], []
+        for dense in (True, False):
+            with patch.object(forest, "DENSE_DEPTH", depth if dense else depth - 1):  # the layout follows it
+                tree = forest.Forest(depth, 1, "kt")
+            tree.reserve(count)
+            tree.trees.ratios[...] *= 1.0  # maps the memory
+            start = time.process_time()
+            last.append(call(_learn, tree.trees, bits[:count], dense))
+            seconds.append(time.process_time() - start)
+        if abs(last[0] - last[1]) > 1e-9:
+            raise SystemExit(f"both layouts must predict alike, got {last} at depth {depth}")
+        if turn:  # the first one compiles
+            ratios.append(seconds[0] / seconds[1])
+    return {"depth": depth, "bits": count, "dense_to_compressed": statistics.median(ratios)}
 
 
 def measure(depth: int, count: int, bits: NDArray[np.uint8], repeats: int) -> dict[str, float]:
@@ -266,7 +304,7 @@ def main() -> None:
     parser.add_argument("--pyaixi", metavar="PYTHON")
     parser.add_argument("--limit", type=Path, metavar="PATH")
     arguments = parser.parse_args()
-    console = Console(width=110)
+    console = Console(width=110, highlight=False)
     bits = sequence(max(DEPTHS) + max(LENGTHS) + BLOCK * (BLOCKS + 2))
     cells = []
     with tempfile.TemporaryDirectory() as folder:
@@ -279,7 +317,7 @@ def main() -> None:
             for depth in DEPTHS:
                 cells.append(compare(depth, count, bits, programs, arguments.rounds))
                 console.print(f"depth {depth}, {count:,} bits: done", highlight=False)
-    columns = list(cells[0]["speeds"])
+    columns = [name for name in cells[0]["speeds"] if not name.startswith("limit")]
     for what in ("update", "rewound"):
         table = Table("depth", "bits", "nodes", "B/node", *columns, title=f"{what}: bits per second (aixi / it)")
         for cell in cells:
@@ -295,9 +333,15 @@ def main() -> None:
                 row.append(f"{speed[what]:.2e}" + (f" ({ratio[what]:.3g})" if ratio else "") if speed else "")
             table.add_row(*row)
         console.print(table)
+    layouts = [crossover(depth, count, bits, arguments.rounds) for count in LENGTHS for depth in LAYOUT_DEPTHS]
+    table = Table("bits", *map(str, LAYOUT_DEPTHS), title="time of a dense tree / of a compressed one, by depth")
+    for count in LENGTHS:
+        found = [each["dense_to_compressed"] for each in layouts if each["bits"] == count]
+        table.add_row(f"{count:,}", *(f"{value:.2f}" for value in found))
+    console.print(table)
     promises = marks(cells)
     for each in promises:
-        console.print(each["what"], f"{each['measured']:.3g}", {k: v for k, v in each.items() if k.startswith("at_")})
+        console.print(each)
     compiler = subprocess.run(["gcc", "--version"], check=True, capture_output=True, text=True).stdout
     record = {
         "machine": machine(),
@@ -305,6 +349,7 @@ def main() -> None:
         "rounds": arguments.rounds,
         "marks": promises,
         "cells": cells,
+        "layouts": layouts,
     }
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(record, indent=1) + "\n")

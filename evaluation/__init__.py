@@ -3,8 +3,9 @@
 Names are imported when they are first used, so that `aixi --help` loads no numerical library.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from aixi.registry import exported_from
 
 if TYPE_CHECKING:
     from aixi.evaluation.cells import score
@@ -34,18 +35,14 @@ __all__ = [
     "suite_names",
 ]
 
-_HOMES = {
-    "cells": ("score",),
-    "complexity": ("canonical_source", "description_bits"),
-    "curve": ("CurvePoint",),
-    "runner": ("Life", "LifeFaultError", "RunResult", "run"),
-    "scoring": ("AgentScore", "Cell", "CellResult", "EnvironmentScore", "ScoreResult", "SeedValue"),
-    "suite": ("Suite", "load_suite", "suite_names"),
-}
-
-
-def __getattr__(name: str) -> Any:
-    for home, names in _HOMES.items():
-        if name in names:
-            return getattr(importlib.import_module(f"{__name__}.{home}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = exported_from(
+    __name__,
+    {
+        "cells": ("score",),
+        "complexity": ("canonical_source", "description_bits"),
+        "curve": ("CurvePoint",),
+        "runner": ("Life", "LifeFaultError", "RunResult", "run"),
+        "scoring": ("AgentScore", "Cell", "CellResult", "EnvironmentScore", "ScoreResult", "SeedValue"),
+        "suite": ("Suite", "load_suite", "suite_names"),
+    },
+)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aixi.agents.base import RewardRange
-from aixi.agents.planning.rho_uct import RewardCode, RhoUCT, SearchResult
+from aixi.agents.planning import RewardCode, RhoUCT, SearchResult
 from aixi.predictors import model as contract
 from aixi.predictors.model import EnvironmentModel, implements, source_tag
 from aixi.state import State

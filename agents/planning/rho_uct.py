@@ -14,316 +14,42 @@ is equation 14 with returns normalised by remaining horizon times reward range, 
 horizon moves on by a cycle is not biased by it.
 """
 
-import math
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aixi.agents.base import ActionMask, RewardRange
+from aixi.agents.planning.search_tree import (
+    INVALID_REWARDS,
+    NO_NODE,
+    NODES,
+    PERCEPTS,
+    ROOT,
+    SIMULATIONS,
+    RewardCode,
+    Scratch,
+    SearchTree,
+    best_action,
+    clear,
+    descend,
+    index,
+    simulate,
+)
 from aixi.errors import InvalidValueError, at_least, require
-from aixi.predictors.intrinsics import Integer, generator_state, inlined, kernel, next_below
-from aixi.predictors.model import EnvironmentModel, call, condition, mark, rewind, sample
+from aixi.predictors.intrinsics import generator_state
+from aixi.predictors.model import EnvironmentModel, call
 from aixi.state import State
 
 EXPLORATION = 1.0
-"""Default C. Below about half of it one unlucky run of returns can lock the root: `benchmarks/exploration.py`."""
+"""Default C: `benchmarks/exploration.py`."""
 
-ROOT, NO_NODE = 0, -1
-# Fields of `SearchTree.totals`.
-NODES, SIMULATIONS, PERCEPTS, INVALID_REWARDS = range(4)
-_HASH = 0x9E37_79B9_7F4A_7C15
 _CHUNK = 32  # simulations between two looks at the clock
-
-
-class SearchTree(NamedTuple):
-    """A search tree as arrays of N decision nodes, A actions and W words a percept. Children follow their parents.
-
-    Attributes:
-        visits: int32[N], T(h), simulations that came to the decision node.
-        action_visits: int32[N, A], T(h a).
-        values: float64[N, A], V(h a), mean reward per remaining cycle.
-        parents: int64[N], decision node * A + action that the node follows; `NO_NODE` for the root.
-        percepts: uint64[N, W], the percept that leads to the node.
-        table: int32[power of two], open-addressing hash table of nodes by parent and percept; `NO_NODE` is free.
-        totals: int64[4]: `NODES` in use; and over the tree's whole life `SIMULATIONS`, `PERCEPTS` drawn from the
-            model, and drawn `INVALID_REWARDS`.
-    """
-
-    visits: NDArray[np.int32]
-    action_visits: NDArray[np.int32]
-    values: NDArray[np.float64]
-    parents: NDArray[np.int64]
-    percepts: NDArray[np.uint64]
-    table: NDArray[np.int32]
-    totals: NDArray[np.int64]
-
-
-class Scratch(NamedTuple):
-    """What one simulation works in.
-
-    Attributes:
-        everything: bool[A], the mask that allows every action.
-        words: uint64[W], the percept drawn last.
-        path: int64[horizon], decision node * A + action of each cycle inside the tree.
-        rewards: float64[horizon].
-    """
-
-    everything: NDArray[np.bool_]
-    words: NDArray[np.uint64]
-    path: NDArray[np.int64]
-    rewards: NDArray[np.float64]
-
-
-class RewardCode(NamedTuple):
-    """Where the reward stands in a percept, and what it says.
-
-    Attributes:
-        position: int64[2], its first bit in the percept, and its width in bits.
-        values: float64[2^width], the reward of each code.
-        valid: bool[2^width], whether a real percept can carry the code.
-    """
-
-    position: NDArray[np.int64]
-    values: NDArray[np.float64]
-    valid: NDArray[np.bool_]
-
-
-@inlined
-def _reward_code(words: NDArray[np.uint64], position: Integer, width: Integer) -> Integer:
-    """Returns the reward's code out of a percept; it may reach over into a second word."""
-    word, shift = position >> 6, position & 63
-    code = words[word] >> np.uint64(shift)
-    if shift + width > 64:
-        code |= words[word + 1] << np.uint64(64 - shift)
-    return np.int64(code & ((np.uint64(1) << np.uint64(width)) - np.uint64(1)))
-
-
-@inlined
-def _equal(one: NDArray[np.uint64], other: NDArray[np.uint64]) -> bool:
-    equal = True
-    for word in range(one.size):
-        equal &= one[word] == other[word]
-    return equal
-
-
-@kernel
-def _slot(tree: Any, parent: Integer, words: NDArray[np.uint64]) -> Integer:
-    """Returns the hash table's slot of the child, or the free one where it belongs."""
-    last = tree.table.size - 1
-    # Xor and shifts only: they mean the same with and without compilation.
-    mixed = np.uint64(parent) ^ np.uint64(_HASH)
-    for word in words:
-        mixed ^= word ^ (mixed << np.uint64(13))
-        mixed ^= mixed >> np.uint64(7)
-        mixed ^= mixed << np.uint64(17)
-    slot = np.int64((mixed ^ (mixed >> np.uint64(32))) & np.uint64(last))
-    while tree.table[slot] != NO_NODE:
-        node = tree.table[slot]
-        if tree.parents[node] == parent and _equal(tree.percepts[node], words):
-            break
-        slot = (slot + 1) & last
-    return slot
-
-
-@kernel
-def _new_node(tree: Any, parent: Integer, words: NDArray[np.uint64], slot: Integer) -> Integer:
-    node = tree.totals[NODES]
-    tree.totals[NODES] = node + 1
-    tree.visits[node] = 0
-    for action in range(tree.values.shape[1]):
-        tree.action_visits[node, action] = 0
-        tree.values[node, action] = 0.0
-    tree.parents[node] = parent
-    for word in range(words.size):
-        tree.percepts[node, word] = words[word]
-    tree.table[slot] = node
-    return node
-
-
-@kernel
-def select(
-    tree: Any,
-    node: Integer,
-    mask: ActionMask,
-    rng: NDArray[np.uint64],
-    exploration: float,
-    low: float,
-    span: float,
-) -> Integer:
-    """Returns an action of a visited node: unvisited ones first, then the greatest UCB; ties uniform."""
-    best, ties, greatest = NO_NODE, 0, -math.inf
-    bonus = math.log(tree.visits[node])
-    for action in range(mask.size):
-        if mask[action]:
-            visits = tree.action_visits[node, action]
-            if visits:
-                score = (tree.values[node, action] - low) / span + exploration * math.sqrt(bonus / visits)
-            else:
-                score = math.inf
-            if score > greatest:
-                best, ties, greatest = action, 1, score
-            elif score == greatest:
-                ties += 1
-                if next_below(rng, ties) == 0:
-                    best = action
-    return best
-
-
-@kernel
-def best_action(
-    visits: NDArray[np.int64], values: NDArray[np.float64], mask: ActionMask, rng: NDArray[np.uint64]
-) -> Integer:
-    """Returns the allowed action of the greatest value among those visited, ties uniform; any if none was."""
-    best, ties, greatest = NO_NODE, 0, -math.inf
-    for action in range(mask.size):
-        if mask[action]:
-            value = values[action] if visits[action] else -math.inf
-            if value > greatest or ties == 0:
-                best, ties, greatest = action, 1, value
-            elif value == greatest:
-                ties += 1
-                if next_below(rng, ties) == 0:
-                    best = action
-    return best
-
-
-@kernel
-def simulate(
-    model: Any,
-    tree: Any,
-    scratch: Any,
-    reward: Any,
-    mask: ActionMask,
-    rng: NDArray[np.uint64],
-    model_rng: NDArray[np.uint64],
-    simulations: Integer,
-    horizon: Integer,
-    exploration: float,
-    low: float,
-    span: float,
-) -> None:
-    """Runs simulations from the root; the model is left as it was.
-
-    Args:
-        model: a compiled model.
-        tree: the `SearchTree`, with room for one more node a simulation.
-        scratch: the `Scratch`.
-        reward: the `RewardCode`.
-        mask: bool[A], actions allowed at the root.
-        rng: uint64[1], choices of actions.
-        model_rng: uint64[1], percepts.
-        simulations: how many.
-        horizon: cycles looked ahead.
-        exploration: C.
-        low, span: least reward, and greatest less least.
-    """
-    actions = mask.size
-    words, path, rewards = scratch.words, scratch.path, scratch.rewards
-    position, width = reward.position[0], reward.position[1]
-    start = mark(model)
-    for _ in range(simulations):
-        node: Integer = ROOT
-        depth = 0
-        inside = True
-        for cycle in range(horizon):
-            if inside and tree.visits[node] == 0:
-                inside = False
-            if inside:
-                action = select(tree, node, mask if node == ROOT else scratch.everything, rng, exploration, low, span)
-                path[depth] = node * actions + action
-                depth += 1
-            else:
-                # The root's mask binds a roll-out's first action as well.
-                action = next_below(rng, actions)
-                while cycle == 0 and not mask[action]:
-                    action = next_below(rng, actions)
-            condition(model, action)
-            sample(model, model_rng, words)
-            code = _reward_code(words, position, width)
-            rewards[cycle] = reward.values[code]
-            if not reward.valid[code]:
-                tree.totals[INVALID_REWARDS] += 1
-            if inside:
-                slot = _slot(tree, node * actions + action, words)
-                child = tree.table[slot]
-                node = child if child != NO_NODE else _new_node(tree, node * actions + action, words, slot)
-        rewind(model, start)
-        if not inside:  # a node at the very horizon is not counted (algorithm 1)
-            tree.visits[node] += 1
-        total = 0.0
-        for cycle in range(horizon - 1, -1, -1):
-            total += rewards[cycle]
-            if cycle < depth:
-                node, action = path[cycle] // actions, path[cycle] % actions
-                tree.visits[node] += 1
-                tree.action_visits[node, action] += 1
-                mean = total / (horizon - cycle)
-                tree.values[node, action] += (mean - tree.values[node, action]) / tree.action_visits[node, action]
-    tree.totals[SIMULATIONS] += simulations
-    tree.totals[PERCEPTS] += simulations * horizon
-
-
-@kernel
-def clear(tree: Any) -> None:
-    """Leaves a root that no simulation has come to."""
-    tree.table[:] = NO_NODE
-    tree.totals[NODES] = 1
-    tree.visits[ROOT] = 0
-    tree.action_visits[ROOT, :] = 0
-    tree.values[ROOT, :] = 0.0
-    tree.parents[ROOT] = NO_NODE
-    tree.percepts[ROOT, :] = 0
-
-
-@kernel
-def descend(tree: Any, action: Integer, words: NDArray[np.uint64], moved: NDArray[np.int64]) -> None:
-    """Makes the node behind a real action and percept the root; what is not below it goes.
-
-    Args:
-        tree: the `SearchTree`.
-        action: index of the real action.
-        words: uint64[W], the real percept.
-        moved: int64[N], room to work in.
-    """
-    actions = tree.values.shape[1]
-    new_root = tree.table[_slot(tree, ROOT * actions + action, words)]
-    if new_root == NO_NODE:
-        clear(tree)
-        return
-    kept = 0
-    for node in range(new_root, tree.totals[NODES]):  # parents come first
-        parent = tree.parents[node]
-        if node == new_root:
-            parent_now = NO_NODE
-        elif parent // actions >= new_root and moved[parent // actions] != NO_NODE:
-            parent_now = moved[parent // actions] * actions + parent % actions
-        else:
-            moved[node] = NO_NODE
-            continue
-        moved[node] = kept
-        tree.visits[kept] = tree.visits[node]
-        for each in range(actions):
-            tree.action_visits[kept, each] = tree.action_visits[node, each]
-            tree.values[kept, each] = tree.values[node, each]
-        tree.parents[kept] = parent_now
-        for word in range(words.size):
-            tree.percepts[kept, word] = tree.percepts[node, word]
-        kept += 1
-    tree.totals[NODES] = kept
-    index(tree)
-
-
-@kernel
-def index(tree: Any) -> None:
-    """Builds the hash table anew from parents and percepts."""
-    tree.table[:] = NO_NODE
-    for node in range(1, tree.totals[NODES]):
-        tree.table[_slot(tree, tree.parents[node], tree.percepts[node])] = node
+_SAVED = ("visits", "action_visits", "values", "parents", "percepts")
 
 
 @dataclass(frozen=True)
@@ -416,9 +142,6 @@ class _Worker:
         used = int(self.totals[NODES])
         self.tree = self._allocate(max(64, 2 * used))
         self._fill(state, used)
-
-
-_SAVED = ("visits", "action_visits", "values", "parents", "percepts")
 
 
 class RhoUCT:

@@ -1,1 +1,1 @@
-"""AIXI approximations."""
+"""AIXI approximations: predictors, agents, environments, and the score that measures them."""

@@ -2,7 +2,7 @@
 
 import difflib
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Generic, Protocol, TypeVar
 
 from aixi.errors import UnknownNameError
@@ -70,3 +70,20 @@ def load_object(entry_point: str) -> Any:
     """Imports `module:attribute`, so that a registry can name a class without importing it."""
     module, _, attribute = entry_point.partition(":")
     return getattr(importlib.import_module(module), attribute)
+
+
+def exported_from(package: str, homes: dict[str, tuple[str, ...]]) -> Callable[[str], Any]:
+    """Returns a package's `__getattr__`: a name is imported from its module when it is first used.
+
+    Args:
+        package: `__name__` of the package.
+        homes: names by the module that they live in.
+    """
+
+    def find(name: str) -> Any:
+        for home, names in homes.items():
+            if name in names:
+                return getattr(importlib.import_module(f"{package}.{home}"), name)
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+
+    return find

@@ -12,7 +12,7 @@ import numpy as np
 
 from aixi.agents.base import RewardRange
 from aixi.agents.models.finite import FinitePOMDP
-from aixi.agents.planning.rho_uct import RewardCode, RhoUCT
+from aixi.agents.planning import RewardCode, RhoUCT
 from aixi.predictors.intrinsics import next_below
 from aixi.predictors.model import condition, mark, rewind, sample
 

@@ -7,7 +7,7 @@ import pytest
 from planner_references import Steps, arms, planner, random_world, tree_of, words_of, world
 from scipy.stats import chisquare
 
-from aixi.agents.planning.rho_uct import _slot, best_action, clear, select
+from aixi.agents.planning.search_tree import _slot, best_action, clear, select
 from aixi.predictors.factored import FactoredContextTreeModel
 from aixi.predictors.model import EnvironmentModel
 from aixi.predictors.transformer import FrozenTransformerModel

@@ -7,7 +7,7 @@ import numpy as np
 from references import C, P, bits, feedback_sequence, probability
 
 from aixi.agents.base import RewardRange
-from aixi.agents.planning.rho_uct import RewardCode, RhoUCT
+from aixi.agents.planning import RewardCode, RhoUCT
 from aixi.predictors import context_tree, factored, forest
 from aixi.predictors.factored import FactoredContextTreeModel, FactoredContextTreeWeighting
 from aixi.predictors.intrinsics import leading_zeros, next_below, next_float
