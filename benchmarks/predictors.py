@@ -9,9 +9,9 @@ command line and output `VARIANT DEPTH BITS` -> `... update X bits/s  upd+rev Y 
 
 Everything that is compared runs in turns, round after round, on processor time. Speeds are the best of all
 rounds; ratios are the median over rounds, because a machine's pace drifts. Updates go through `update_many`,
-so that they pay for the growth of the tree, while the reference has its memory mapped beforehand. A second table
-compares dense with compressed trees, which is what `DENSE_DEPTH` rests on. Writes
-`benchmarks/results/predictors.json`.
+so that they pay for the growth of the tree, while the reference has its memory mapped beforehand. A further
+table compares dense with compressed trees of one depth, memory mapped for both: it leaves out what a dense tree
+costs in room, 2^(depth + 5) bytes whatever it has seen. Writes `benchmarks/results/predictors.json`.
 """
 
 import argparse

@@ -46,7 +46,8 @@ from aixi.predictors.intrinsics import Integer, inlined, leading_zeros
 from aixi.predictors.model import source_tag
 
 DENSE_DEPTH = 12
-"""Deepest tree kept as a complete heap: measured crossover, `benchmarks/predictors.py`."""
+"""Deepest tree kept as a complete heap. Heaps are faster still at 16 (`benchmarks/predictors.py`), but take
+2^(depth + 5) bytes a tree, and a percept has many: at 12 that is 128 KiB."""
 MAX_DEPTH = 900
 """Deepest context in bits: 2^900 still lies within `GREATEST`."""
 PADDING = 1024

@@ -10,8 +10,8 @@ the mean reward per remaining cycle, so that
 
     UCB(h a) = (V(h a) - low) / (high - low) + C sqrt(log T(h) / T(h a))
 
-is equation 14 with returns normalised by remaining horizon times reward range, and a subtree that is kept when the
-horizon moves on by a cycle is not biased by it.
+is the paper's rule with returns normalised by remaining horizon times reward range, and a subtree that is kept when
+the horizon moves on by a cycle stays on the same scale. (Its returns still come from the shorter horizon.)
 """
 
 import time
@@ -95,7 +95,8 @@ class _Worker:
         self.scratch = Scratch(
             everything=np.ones(actions, np.bool_),
             words=np.zeros(words, np.uint64),
-            path=np.zeros(horizon, np.int64),
+            nodes=np.zeros(horizon, np.int64),
+            chosen=np.zeros(horizon, np.int64),
             rewards=np.zeros(horizon, np.float64),
         )
         self._shape = (actions, words)

@@ -48,13 +48,14 @@ class Scratch(NamedTuple):
     Attributes:
         everything: bool[A], the mask that allows every action.
         words: uint64[W], the percept drawn last.
-        path: int64[horizon], decision node * A + action of each cycle inside the tree.
+        nodes, chosen: int64[horizon], decision node and action of each cycle inside the tree.
         rewards: float64[horizon].
     """
 
     everything: NDArray[np.bool_]
     words: NDArray[np.uint64]
-    path: NDArray[np.int64]
+    nodes: NDArray[np.int64]
+    chosen: NDArray[np.int64]
     rewards: NDArray[np.float64]
 
 
@@ -90,7 +91,7 @@ def _equal(one: NDArray[np.uint64], other: NDArray[np.uint64]) -> bool:
     return equal
 
 
-@kernel
+@inlined
 def _slot(tree: Any, parent: Integer, words: NDArray[np.uint64]) -> Integer:
     """Returns the hash table's slot of the child, or the free one where it belongs."""
     last = tree.table.size - 1
@@ -109,7 +110,7 @@ def _slot(tree: Any, parent: Integer, words: NDArray[np.uint64]) -> Integer:
     return slot
 
 
-@kernel
+@inlined
 def _new_node(tree: Any, parent: Integer, words: NDArray[np.uint64], slot: Integer) -> Integer:
     node = tree.totals[NODES]
     tree.totals[NODES] = node + 1
@@ -124,7 +125,7 @@ def _new_node(tree: Any, parent: Integer, words: NDArray[np.uint64], slot: Integ
     return node
 
 
-@kernel
+@inlined
 def select(
     tree: Any,
     node: Integer,
@@ -136,12 +137,13 @@ def select(
 ) -> Integer:
     """Returns an action of a visited node: unvisited ones first, then the greatest UCB; ties uniform."""
     best, ties, greatest = NO_NODE, 0, -math.inf
-    bonus = math.log(tree.visits[node])
+    bonus = exploration * exploration * math.log(tree.visits[node])
+    scale = 1.0 / span
     for action in range(mask.size):
         if mask[action]:
             visits = tree.action_visits[node, action]
             if visits:
-                score = (tree.values[node, action] - low) / span + exploration * math.sqrt(bonus / visits)
+                score = (tree.values[node, action] - low) * scale + math.sqrt(bonus / visits)
             else:
                 score = math.inf
             if score > greatest:
@@ -202,7 +204,8 @@ def simulate(
         low, span: least reward, and greatest less least.
     """
     actions = mask.size
-    words, path, rewards = scratch.words, scratch.path, scratch.rewards
+    words, rewards = scratch.words, scratch.rewards
+    nodes, chosen = scratch.nodes, scratch.chosen
     position, width = reward.position[0], reward.position[1]
     start = mark(model)
     for _ in range(simulations):
@@ -214,7 +217,7 @@ def simulate(
                 inside = False
             if inside:
                 action = select(tree, node, mask if node == ROOT else scratch.everything, rng, exploration, low, span)
-                path[depth] = node * actions + action
+                nodes[depth], chosen[depth] = node, action
                 depth += 1
             else:
                 # The root's mask binds a roll-out's first action as well.
@@ -227,18 +230,18 @@ def simulate(
             rewards[cycle] = reward.values[code]
             if not reward.valid[code]:
                 tree.totals[INVALID_REWARDS] += 1
-            if inside:
+            if inside and cycle + 1 < horizon:  # what lies at the horizon is not counted (algorithm 1), nor kept
                 slot = _slot(tree, node * actions + action, words)
                 child = tree.table[slot]
                 node = child if child != NO_NODE else _new_node(tree, node * actions + action, words, slot)
         rewind(model, start)
-        if not inside:  # a node at the very horizon is not counted (algorithm 1)
+        if not inside:
             tree.visits[node] += 1
         total = 0.0
         for cycle in range(horizon - 1, -1, -1):
             total += rewards[cycle]
             if cycle < depth:
-                node, action = path[cycle] // actions, path[cycle] % actions
+                node, action = nodes[cycle], chosen[cycle]
                 tree.visits[node] += 1
                 tree.action_visits[node, action] += 1
                 mean = total / (horizon - cycle)

@@ -62,7 +62,8 @@ def test_tree_is_that_of_the_papers_algorithms(seed: int, mask: list[bool] | Non
     paper.search(400)
     found.search([model], None if mask is None else np.array(mask))
     tree = tree_of(found)
-    assert tree.keys() == paper.tree.keys()
+    # What lies at the horizon is never counted in the paper's tree, and not kept in ours.
+    assert tree.keys() == {history for history in paper.tree if len(history) // 2 < 4}
     for history, (visits, action_visits, values) in tree.items():
         node = paper.tree[history]
         assert (visits, action_visits) == (node.visits, node.action_visits)
@@ -79,9 +80,6 @@ def test_tree_of_a_tiny_world() -> None:
         (): (8, [5, 2], [0.9, 0.25]),  # one simulation came to the empty root
         (0, 1): (5, [1, 3], [0.0, 1.0]),  # and one to each of these
         (1, 0): (2, [0, 1], [0.0, 0.0]),
-        (0, 1, 0, 0): (0, [0, 0], [0.0, 0.0]),
-        (0, 1, 1, 1): (0, [0, 0], [0.0, 0.0]),
-        (1, 0, 1, 0): (0, [0, 0], [0.0, 0.0]),
     }
 
 
