@@ -142,10 +142,9 @@ def select(
     for action in range(mask.size):
         if mask[action]:
             visits = tree.action_visits[node, action]
+            score = math.inf
             if visits:
                 score = (tree.values[node, action] - low) * scale + math.sqrt(bonus / visits)
-            else:
-                score = math.inf
             if score > greatest:
                 best, ties, greatest = action, 1, score
             elif score == greatest:

@@ -1,0 +1,192 @@
+"""Writes `docs/results.md` from the raw results: every figure there comes from a file in `benchmarks/results/`.
+
+python benchmarks/results_page.py
+"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+PAGE = Path(__file__).parents[1] / "docs" / "results.md"
+
+
+def table(head: str, rows: Iterable[Iterable[Any]]) -> str:
+    """Returns a Markdown table; `head` holds the columns' names between bars."""
+    columns = head.split("|")
+    lines = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
+    return "\n".join([*lines, *(f"| {' | '.join(str(cell) for cell in row)} |" for row in rows)])
+
+
+def load(name: str) -> Any:
+    return json.loads((RESULTS / f"{name}.json").read_text())
+
+
+def origin(result: dict[str, Any]) -> str:
+    machine, versions = result["machine"], result["versions"]
+    listed = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return f"*{machine['processor']}, {machine['cores']} cores; {listed}.*"
+
+
+def learning() -> str:
+    domains = load("learning")["domains"]
+    rows = []
+    for name, found in domains.items():
+        paper = found["settings"]["paper"]
+        experience, simulations = found["settings"]["cycles"][0], found["settings"]["train"]["simulations"]
+        rows.append(
+            (
+                name.removesuffix("-v0"),
+                f"{experience:,}",
+                simulations,
+                found["settings"]["evaluate"]["simulations"],
+                f"{found['reward']:.4f}",
+                f"{found['optimum']:.4f}",
+                f"{found['normalised']:.3f}",
+                f"**{found['lower_bound_95']:.3f}**",
+                found["needed"],
+                "yes" if found["reached"] else "**no**",
+                f"{found['true_model_normalised']:.3f}",
+                f"{paper[1]:.2f} ({paper[0]:,})" if paper else "–",
+            )
+        )
+    head = (
+        "domain|cycles learnt|simulations then|simulations now|reward|optimum|value|95 % bound|needed|reached"
+        "|true model|paper's reward (cycles)"
+    )
+    return f"{table(head, rows)}\n\n{origin(next(iter(domains.values())))} Seeds 0 to 4."
+
+
+def curves() -> str:
+    rows, found = [], {}
+    for path in sorted(RESULTS.glob("curve-*.json")):
+        found = json.loads(path.read_text())
+        points = found["points"]
+        tenth = max(1, len(points) // 10)
+        means = [
+            sum(point["reward"] for point in part) / len(part)
+            for part in (points[start : start + tenth] for start in range(0, len(points) - tenth + 1, tenth))
+        ]
+        rows.append(
+            (
+                found["environment"],
+                f"{points[-1]['cycle']:,}",
+                f"{found['cpu_seconds'] / 60:.0f}",
+                ", ".join(f"{mean:.2f}" for mean in means),
+                f"{found['anchors']['random']:.2f}",
+                f"{found['anchors']['best']:.2f}",
+            )
+        )
+    return (
+        f"{table('domain|cycles|CPU minutes|reward by tenths of the life|random|best known', rows)}\n\n{origin(found)}"
+    )
+
+
+def exploration() -> str:
+    found = load("exploration")
+    parts = []
+    for domain in dict.fromkeys(cell["domain"] for cell in found["cells"]):
+        cells = [cell for cell in found["cells"] if cell["domain"] == domain]
+        budgets = list(dict.fromkeys(cell["simulations"] for cell in cells))
+        rows = [
+            (
+                constant,
+                *(
+                    f"{sum(cell['rewards']) / len(cell['rewards']):.2f}"
+                    for budget in budgets
+                    for cell in cells
+                    if (cell["C"], cell["simulations"]) == (constant, budget)
+                ),
+            )
+            for constant in dict.fromkeys(cell["C"] for cell in cells)
+        ]
+        head = "|".join([f"{domain}: C", *(f"{budget} simulations" for budget in budgets)])
+        parts.append(table(head, rows))
+    return "\n\n".join([*parts, origin(found)])
+
+
+def marks(name: str) -> str:
+    found = load(name)
+    rows = []
+    for mark in found["marks"]:
+        kind, bound = next(
+            (key.replace("_", " "), mark[key]) for key in ("at_least", "at_most", "below") if key in mark
+        )
+        rows.append((mark["what"], f"{kind} {bound:g}", f"{mark['measured']:.3g}"))
+    return f"{table('what|mark|measured', rows)}\n\n{origin(found)}"
+
+
+def speeds() -> str:
+    rows = []
+    for cell in load("predictors")["cells"]:
+        speed, ratios = cell["speeds"], cell["ratios"]
+        rows.append(
+            (
+                cell["depth"],
+                f"{cell['bits']:,}",
+                f"{speed['aixi']['update'] / 1e6:.2f}",
+                f"{speed['aixi']['rewound'] / 1e6:.2f}",
+                f"{ratios['aixi / C plain']['update']:.2f}",
+                f"{ratios['aixi / C compressed']['update']:.2f}",
+                f"{ratios['aixi / pyaixi']['update']:.0f}" if "aixi / pyaixi" in ratios else "–",
+                cell["nodes"],
+            )
+        )
+    head = "depth|bits|update, Mbit/s|update + rewind, Mbit/s|to C plain|to C compressed|to pyaixi (update)|nodes"
+    return table(head, rows)
+
+
+def searches() -> str:
+    found = load("planner")["simulations_per_second"]
+    rows = [(name, f"{speed['agent']:,.0f}", f"{speed['search']:,.0f}") for name, speed in found.items()]
+    return table("domain, 50 simulations a cycle|simulations/s, whole agent|simulations/s, search alone", rows)
+
+
+def main() -> None:
+    PAGE.write_text(
+        f"""# Results
+
+Made by `benchmarks/results_page.py` from `benchmarks/results/`; each section names the script behind it. Speeds are of
+one noisy two-core machine: quote ratios, which come from interleaved runs.
+
+## Learning
+
+`benchmarks/learning.py`. MC-AIXI-CTW after training, exploration off and learning on. Value is 0 at the best constant
+action and 1 at the exact optimum; at the coin flip, where the two are one, it is the reward. The bound is one-sided,
+over five seeds. The true model is the same planner over an exact filter of the environment, at the same budget.
+
+{learning()}
+
+`benchmarks/long_curves.py`. One life each, at 200 simulations a cycle.
+
+{curves()}
+
+## What C does
+
+`benchmarks/exploration.py`. The planner over the true model, average reward per cycle.
+
+{exploration()}
+
+## Speed of predictors
+
+`benchmarks/predictors.py`. Ratios to a C reference compiled with `gcc -O3 -march=native`, plain (a node a level) and
+path-compressed, and to pyaixi. pyaixi does not update the leaf at small depths, so its ratio is fair at depth 96 only.
+
+{speeds()}
+
+{marks("predictors")}
+
+## Speed of search
+
+`benchmarks/planner.py`. After 1,000 cycles of learning, with the paper's depths, horizons and codes.
+
+{searches()}
+
+{marks("planner")}
+"""
+    )
+
+
+if __name__ == "__main__":
+    main()
