@@ -105,7 +105,7 @@ DOMAINS: dict[str, dict[str, Any]] = {
     "KuhnPoker-v0": {
         "train": {"depth": 16, "horizon": 1, "simulations": 50, "exploration": 1.0, "exploration_decay": 1.0},
         "evaluate": {"simulations": 200},
-        "cycles": (500_000, 100_000),
+        "cycles": (300_000, 60_000),
         "needed": 0.9,
         "paper": (5_000_000, 0.06),
     },
@@ -216,7 +216,6 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--first-seed", type=int, default=SEEDS.start, help="100 and up are for picking settings")
     arguments = parser.parse_args()
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"domains": {}}
     seeds = [arguments.first_seed + seed for seed in SEEDS]
     with ProcessPoolExecutor(arguments.workers, get_context("spawn")) as pool:
         jobs = {domain: [pool.submit(one_seed, domain, seed) for seed in seeds] for domain in arguments.domains}
@@ -230,6 +229,8 @@ def main() -> None:
                 flush=True,
             )
             if arguments.first_seed == SEEDS.start:
+                # Read anew each time: another process may be at other domains.
+                results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"domains": {}}
                 results["domains"][domain] = found | {"machine": machine(), "versions": versions()}
                 RESULTS.write_text(json.dumps(results, indent=1) + "\n")
 
