@@ -11,12 +11,14 @@ import numpy as np
 
 from aixi.agents.base import ActionMask, Agent, RewardRange
 from aixi.agents.percepts import PerceptCodec, action_count, decode_action, encode_action
-from aixi.agents.planning import EXPLORATION, RewardCode, RhoUCT, SearchResult, allowed_actions
+from aixi.agents.planning import UCB_CONSTANT, RewardCode, RhoUCT, SearchResult, allowed_actions, check_search
 from aixi.errors import InvalidValueError, at_least, require
 from aixi.predictors.factored import FactoredContextTreeModel
 from aixi.predictors.model import EnvironmentModel
 from aixi.state import State
 
+SIMULATIONS = 100
+"""Default search budget of a cycle."""
 _LAST_EXPLORATION = 0.01
 """What a schedule tied to the life leaves of the first exploration rate at half the life."""
 
@@ -31,8 +33,8 @@ class MCAIXI(Agent):
 
     Args:
         horizon: cycles that the search looks ahead.
-        simulations: search budget a cycle; 0 for a budget by the clock.
-        milliseconds: search budget by the clock, where `simulations` is 0; results then depend on the machine.
+        simulations: search budget a cycle; 100 where neither budget is given.
+        milliseconds: search budget by the clock instead; results then depend on the machine.
         exploration: probability that the first action is random.
         exploration_decay: factor on it each cycle; None ties it to the length of the life, so that a hundredth is
             left at half the life (and nothing decays in a life of unknown length).
@@ -48,26 +50,20 @@ class MCAIXI(Agent):
         self,
         *,
         horizon: int = 5,
-        simulations: int = 100,
+        simulations: int | None = None,
         milliseconds: float | None = None,
         exploration: float = 0.5,
         exploration_decay: float | None = None,
-        ucb_constant: float = EXPLORATION,
+        ucb_constant: float = UCB_CONSTANT,
         reuse_tree: bool = True,
         threads: int = 1,
         observation_bits: tuple[int, ...] | None = None,
         reward_bits: int | None = None,
         reward_offset: int | None = None,
     ) -> None:
-        at_least("horizon", horizon, 1)
-        at_least("simulations", simulations, 1 if milliseconds is None else 0)
-        at_least("threads", threads, 1)
-        require(
-            milliseconds is None or (milliseconds > 0 and simulations == 0),
-            "milliseconds must be above 0 and come with simulations=0, "
-            f"got milliseconds={milliseconds} and simulations={simulations}",
-        )
-        require(ucb_constant >= 0, f"ucb_constant must be at least 0, got {ucb_constant}")
+        if simulations is None and milliseconds is None:
+            simulations = SIMULATIONS
+        check_search(horizon, simulations, milliseconds, ucb_constant, threads)
         require(0.0 <= exploration <= 1.0, f"exploration must be within [0, 1], got {exploration}")
         require(
             exploration_decay is None or 0.0 < exploration_decay <= 1.0,
@@ -76,9 +72,9 @@ class MCAIXI(Agent):
         self.exploration, self.exploration_decay = exploration, exploration_decay
         self._search = {
             "horizon": horizon,
-            "simulations": simulations or None,
+            "simulations": simulations,
             "milliseconds": milliseconds,
-            "exploration": ucb_constant,
+            "ucb_constant": ucb_constant,
             "reuse_tree": reuse_tree,
             "threads": threads,
         }
@@ -224,8 +220,8 @@ class MCAIXICTW(MCAIXI):
         depth: context depth in bits.
         estimator: `kt` or `zero-redundancy`.
         horizon: cycles that the search looks ahead.
-        simulations: search budget a cycle; 0 for a budget by the clock.
-        milliseconds: search budget by the clock, where `simulations` is 0.
+        simulations: search budget a cycle; 100 where neither budget is given.
+        milliseconds: search budget by the clock instead.
         exploration: probability that the first action is random.
         exploration_decay: factor on it each cycle; None ties it to the length of the life.
         ucb_constant: C of the search.
@@ -242,11 +238,11 @@ class MCAIXICTW(MCAIXI):
         depth: int = 32,
         estimator: str = "kt",
         horizon: int = 5,
-        simulations: int = 100,
+        simulations: int | None = None,
         milliseconds: float | None = None,
         exploration: float = 0.5,
         exploration_decay: float | None = None,
-        ucb_constant: float = EXPLORATION,
+        ucb_constant: float = UCB_CONSTANT,
         reuse_tree: bool = True,
         threads: int = 1,
         observation_bits: tuple[int, ...] | None = None,

@@ -20,7 +20,7 @@ from aixi.evaluation.provenance import machine, versions
 RESULTS = Path(__file__).parent / "results" / "exploration.json"
 CONSTANTS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 BUDGETS = (100, 500, 2500)
-HORIZON, CYCLES, SEEDS = 4, 1500, range(2)
+HORIZON, CYCLES, SEEDS = 4, 1000, range(1)
 
 
 def main() -> None:

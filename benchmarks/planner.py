@@ -94,7 +94,7 @@ class Life:
             code,
             self.rewards,
             np.random.SeedSequence(SEED),
-            exploration=self.settings["ucb_constant"],
+            ucb_constant=self.settings["ucb_constant"],
             **budget,
         )
         if state is not None:

@@ -14,6 +14,7 @@ is the paper's rule with returns normalised by remaining horizon times reward ra
 the horizon moves on by a cycle stays on the same scale. (Its returns still come from the shorter horizon.)
 """
 
+import math
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -45,9 +46,11 @@ from aixi.predictors.intrinsics import generator_state
 from aixi.predictors.model import EnvironmentModel, call
 from aixi.state import State
 
-EXPLORATION = 1.0
+UCB_CONSTANT = 1.0
 """Default C: `benchmarks/exploration.py`."""
 
+# Far beyond any use, and within what arrays can hold.
+MOST_HORIZON, MOST_THREADS, MOST_SIMULATIONS = 1024, 256, 1 << 24
 _CHUNK = 32  # simulations between two looks at the clock
 _SAVED = ("visits", "action_visits", "values", "parents", "percepts")
 
@@ -83,6 +86,31 @@ def allowed_actions(actions: int, mask: ActionMask | None) -> ActionMask:
             f"mask must be one truth value for each of {actions} actions, at least one of them True, got {mask}"
         )
     return allowed
+
+
+def check_search(
+    horizon: int, simulations: int | None, milliseconds: float | None, ucb_constant: float, threads: int
+) -> None:
+    """Refuses what no search can be made of.
+
+    Raises:
+        InvalidValueError: on a value out of its range, or if not exactly one budget is given.
+    """
+    at_least("horizon", horizon, 1)
+    require(horizon <= MOST_HORIZON, f"horizon must be at most {MOST_HORIZON}, got {horizon}")
+    at_least("threads", threads, 1)
+    require(threads <= MOST_THREADS, f"threads must be at most {MOST_THREADS}, got {threads}")
+    require(
+        (simulations is None) != (milliseconds is None),
+        "a search budget is either simulations or milliseconds, "
+        f"got simulations={simulations} and milliseconds={milliseconds}",
+    )
+    if simulations is not None:
+        at_least("simulations", simulations, 1)
+        require(simulations <= MOST_SIMULATIONS, f"simulations must be at most {MOST_SIMULATIONS}, got {simulations}")
+    if milliseconds is not None:
+        require(0 < milliseconds < math.inf, f"milliseconds must be finite and above 0, got {milliseconds}")
+    require(0 <= ucb_constant < math.inf, f"ucb_constant must be finite and at least 0, got {ucb_constant}")
 
 
 class _Worker:
@@ -157,7 +185,7 @@ class RhoUCT:
         horizon: cycles looked ahead.
         simulations: budget of a search; or else
         milliseconds: budget by the clock, which makes results depend on the machine.
-        exploration: C of UCB on returns normalised to [0, 1].
+        ucb_constant: C of UCB on returns normalised to [0, 1].
         reuse_tree: whether the subtree behind the real percept is kept.
         threads: root-parallel searches, each over its own model; results depend on their number, not on timing.
 
@@ -176,24 +204,13 @@ class RhoUCT:
         horizon: int,
         simulations: int | None = None,
         milliseconds: float | None = None,
-        exploration: float = EXPLORATION,
+        ucb_constant: float = UCB_CONSTANT,
         reuse_tree: bool = True,
         threads: int = 1,
     ) -> None:
-        at_least("horizon", horizon, 1)
-        at_least("threads", threads, 1)
-        require(
-            (simulations is None) != (milliseconds is None),
-            "a search budget is either simulations or milliseconds, "
-            f"got simulations={simulations} and milliseconds={milliseconds}",
-        )
-        if simulations is not None:
-            at_least("simulations", simulations, 1)
-        if milliseconds is not None:
-            require(milliseconds > 0, f"milliseconds must be above 0, got {milliseconds}")
-        require(exploration >= 0, f"exploration must be at least 0, got {exploration}")
+        check_search(horizon, simulations, milliseconds, ucb_constant, threads)
         self.horizon, self.simulations, self.milliseconds = horizon, simulations, milliseconds
-        self.exploration, self.reuse_tree, self.threads = exploration, reuse_tree, threads
+        self.ucb_constant, self.reuse_tree, self.threads = ucb_constant, reuse_tree, threads
         self._actions, self._reward = actions, reward
         self._low, self._span = reward_range.low, (reward_range.high - reward_range.low) or 1.0
         words = -(-percept_bits // 64)
@@ -267,7 +284,7 @@ class RhoUCT:
             worker.model_rng,
             simulations,
             self.horizon,
-            self.exploration,
+            self.ucb_constant,
             self._low,
             self._span,
         )

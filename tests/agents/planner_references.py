@@ -133,7 +133,7 @@ class PaperSearch:
         own = search._workers[0]
         self.rng, self.model_rng = own.rng.copy(), own.model_rng.copy()
         self.model, self.rewards = model.compiled, rewards
-        self.horizon, self.exploration = search.horizon, search.exploration
+        self.horizon, self.exploration = search.horizon, search.ucb_constant
         self.span = max(rewards) - min(rewards)
         self.low = min(rewards)
         self.actions = model.actions

@@ -25,7 +25,7 @@ def test_value_of_the_best_action_is_that_of_expectimax(seed: int) -> None:
     steps, belief, rewards = random_world(seed)
     exact = np.array(expectimax(steps, dict(enumerate(belief)), 3, rewards.__getitem__)) / 3
     found = planner(
-        model := world(steps, 4, belief), rewards, seed=seed, horizon=3, simulations=100_000, exploration=0.25
+        model := world(steps, 4, belief), rewards, seed=seed, horizon=3, simulations=100_000, ucb_constant=0.25
     )
     result = found.search([model])
     # No mean of returns within the span deviates by more than half of it.
@@ -37,7 +37,7 @@ def test_value_of_the_best_action_is_that_of_expectimax(seed: int) -> None:
 def test_value_stays_that_of_expectimax_as_life_goes_on() -> None:
     steps, belief, rewards = random_world(11)
     model = world(steps, 4, belief)
-    found = planner(model, rewards, horizon=3, simulations=40_000, exploration=0.25, reuse_tree=False)
+    found = planner(model, rewards, horizon=3, simulations=40_000, ucb_constant=0.25, reuse_tree=False)
     rng = np.random.default_rng(0)
     for _ in range(6):
         now = dict(enumerate(model.belief.tolist()))
@@ -57,7 +57,7 @@ def test_value_stays_that_of_expectimax_as_life_goes_on() -> None:
 def test_tree_is_that_of_the_papers_algorithms(seed: int, mask: list[bool] | None) -> None:
     steps, belief, rewards = random_world(seed)
     model = world(steps, 4, belief)
-    found = planner(model, rewards, seed=seed, horizon=4, simulations=400, exploration=0.5 + 0.25 * seed)
+    found = planner(model, rewards, seed=seed, horizon=4, simulations=400, ucb_constant=0.5 + 0.25 * seed)
     paper = PaperSearch(found, model, rewards, mask)
     paper.search(400)
     found.search([model], None if mask is None else np.array(mask))
@@ -136,7 +136,7 @@ def test_threads_agree_with_expectimax() -> None:
     steps, belief, rewards = random_world(5)
     exact = max(expectimax(steps, dict(enumerate(belief)), 2, rewards.__getitem__)) / 2
     models = [world(steps, 4, belief) for _ in range(3)]
-    found = planner(models[0], rewards, horizon=2, simulations=60_000, threads=3, exploration=0.25)
+    found = planner(models[0], rewards, horizon=2, simulations=60_000, threads=3, ucb_constant=0.25)
     result = found.search(models)
     error = (max(rewards) - min(rewards)) / 2 / math.sqrt(result.visits[result.action])
     assert abs(result.values[result.action] - exact) < 4 * error
@@ -210,9 +210,12 @@ def test_state_goes_on_bit_for_bit() -> None:
             {"milliseconds": 1.0},
             "either simulations or milliseconds, got simulations=100 and milliseconds=1.0",
         ),
-        ({"simulations": None, "milliseconds": 0.0}, "milliseconds must be above 0, got 0.0"),
+        ({"simulations": None, "milliseconds": 0.0}, "milliseconds must be finite and above 0, got 0.0"),
         ({"threads": 0}, "threads must be at least 1, got 0"),
-        ({"exploration": -0.5}, "exploration must be at least 0, got -0.5"),
+        ({"ucb_constant": -0.5}, "ucb_constant must be finite and at least 0, got -0.5"),
+        ({"ucb_constant": math.inf}, "ucb_constant must be finite and at least 0, got inf"),
+        ({"horizon": 10**12}, "horizon must be at most 1024, got 1000000000000"),
+        ({"threads": 10**5}, "threads must be at most 256, got 100000"),
     ],
 )
 def test_bad_options_are_refused(options: dict[str, object], message: str) -> None:
