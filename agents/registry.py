@@ -56,7 +56,10 @@ def parse_options(pairs: "tuple[str, ...] | list[str]") -> dict[str, str]:
         key, equals, value = pair.partition("=")
         if not equals or not key.strip():
             raise InvalidValueError(f"an option is written key=value, got {pair!r}")
-        options[key.strip().replace("-", "_")] = value.strip()
+        key = key.strip().replace("-", "_")
+        if key in options:
+            raise InvalidValueError(f"option {key} must be given once, got {options[key]} and {value.strip()}")
+        options[key] = value.strip()
     return options
 
 

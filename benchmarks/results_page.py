@@ -155,8 +155,7 @@ one noisy two-core machine: quote ratios, which come from interleaved runs.
 `benchmarks/learning.py`. MC-AIXI-CTW after training, exploration off and learning on. Value is 0 at the best constant
 action and 1 at the exact optimum; at the coin flip, where the two are one, it is the reward. The bound is one-sided,
 over five seeds. The true model is the same planner over an exact filter of the environment, at the same budget.
-Between training and evaluation the environment is put back to its start, of which the agent is not told: extended tiger
-may end training standing and uninformed, where every way out costs more than a short horizon can win back.
+Evaluation starts from the environment's starting state; the script says how, and what went wrong before.
 
 {learning()}
 

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from aixi.evaluation.cells import score
     from aixi.evaluation.complexity import canonical_source, description_bits
     from aixi.evaluation.curve import CurvePoint
-    from aixi.evaluation.runner import Life, LifeFaultError, RunResult, run
+    from aixi.evaluation.life import Life
+    from aixi.evaluation.runner import LifeFaultError, RunResult, run
     from aixi.evaluation.scoring import AgentScore, Cell, CellResult, EnvironmentScore, ScoreResult, SeedValue
     from aixi.evaluation.suite import Suite, load_suite, suite_names
 
@@ -41,7 +42,8 @@ __getattr__ = exported_from(
         "cells": ("score",),
         "complexity": ("canonical_source", "description_bits"),
         "curve": ("CurvePoint",),
-        "runner": ("Life", "LifeFaultError", "RunResult", "run"),
+        "life": ("Life",),
+        "runner": ("LifeFaultError", "RunResult", "run"),
         "scoring": ("AgentScore", "Cell", "CellResult", "EnvironmentScore", "ScoreResult", "SeedValue"),
         "suite": ("Suite", "load_suite", "suite_names"),
     },

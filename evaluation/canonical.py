@@ -143,12 +143,11 @@ class _Prune(_Blocks):
         )
 
     def _acts(self, value: ast.expr) -> bool:
-        """Whether an expression may have an effect: it calls a method of self, or an own function."""
+        """Whether an expression may have an effect: it calls an own function, or what self holds."""
         for leaf in ast.walk(value):
             if isinstance(leaf, ast.Call):
-                function = leaf.func
-                if isinstance(function, ast.Name) and function.id in self._own:
+                if isinstance(leaf.func, ast.Name) and leaf.func.id in self._own:
                     return True
-                if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
-                    return function.value.id == "self"
+                if any(isinstance(part, ast.Name) and part.id == "self" for part in ast.walk(leaf.func)):
+                    return True
         return False

@@ -1,20 +1,20 @@
 """The lives behind a score: every agent, environment and seed of a suite, in as many processes as wanted."""
 
+import contextlib
 import multiprocessing
-import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from multiprocessing.process import BaseProcess
 from typing import Any
 
 from aixi.agents.registry import make_agent, parse_agent
 from aixi.errors import AixiError, InvalidValueError, at_least, require
 from aixi.evaluation.complexity import description_bits
 from aixi.evaluation.interrupt import Interrupt
+from aixi.evaluation.life import Life
 from aixi.evaluation.provenance import machine, versions
-from aixi.evaluation.runner import Life, run
+from aixi.evaluation.runner import run
 from aixi.evaluation.scoring import Cell, CellResult, ScoreResult, summarise
 from aixi.evaluation.suite import Suite, load_suite
 from aixi.evaluation.world import find_row, import_modules
@@ -58,15 +58,41 @@ def score(
         InvalidValueError: if an option is wrong.
     """
     began = time.perf_counter()
-    import_modules(imports)
     suite = load_suite(suite) if isinstance(suite, str) else suite
-    chosen = (
-        list(range(at_least("seeds", suite.seeds if seeds is None else seeds, 1)))
-        if (seeds is None or isinstance(seeds, int))
-        else list(seeds)
-    )
     workers = at_least("workers", workers, 1)
+    cells = plan(agents, suite, seeds=seeds, imports=imports)
+    rows = {environment: find_row(environment) for environment in suite.cycles}
+    lengths = {environment: description_bits(row) for environment, row in rows.items()}
+    pool = _Pool(cells, relabel, tuple(imports), on_cell or _ignore, on_tick or _ignore)
+    interrupted = pool.live(workers)
+    results = [result for result in pool.results if result is not None]
+    chosen = list(dict.fromkeys(cell.seed for cell in cells))
+    table = summarise(suite, agents, chosen, relabel, results, rows, lengths)
+    table.interrupted = interrupted
+    table.seconds = time.perf_counter() - began
+    table.workers, table.versions, table.machine = workers, versions(), machine()
+    return table
+
+
+def plan(
+    agents: Sequence[str],
+    suite: Suite,
+    *,
+    seeds: int | Sequence[int] | None = None,
+    imports: Sequence[str] = (),
+) -> list[Cell]:
+    """Returns the lives of a score, all of whose arguments are found sound; they are those of `score`."""
+    import_modules(imports)
+    if seeds is None:
+        seeds = suite.seeds
+    if isinstance(seeds, Iterable):
+        chosen = [at_least("seed", seed, 0) for seed in seeds]
+    else:
+        chosen = list(range(at_least("seeds", seeds, 1)))
+    require(bool(chosen) and len(set(chosen)) == len(chosen), f"seeds must be distinct and at least one, got {chosen}")
+    require(not isinstance(agents, str), f"agents must be a list of texts, got the text {agents!r}")
     require(bool(agents), "a score needs at least one agent, got none")
+    require(len(set(agents)) == len(agents), f"each agent must be given once, got {', '.join(agents)}")
     for agent in agents:
         name, options = parse_agent(agent)
         if "preset" in options:
@@ -75,22 +101,14 @@ def score(
                 f"refused; use aixi run --preset"
             )
         make_agent(name, **options)  # a wrong option is to be told now, not in every life
-    rows = {environment: find_row(environment) for environment in suite.cycles}
-    lengths = {environment: description_bits(row) for environment, row in rows.items()}
-    cells = [
+    for environment in suite.cycles:
+        description_bits(find_row(environment))
+    return [
         Cell(agent, environment, seed, cycles)
         for agent in agents
         for environment, cycles in suite.cycles.items()
         for seed in chosen
     ]
-    pool = _Pool(cells, relabel, tuple(imports), on_cell or _ignore, on_tick or _ignore)
-    interrupted = pool.live(workers)
-    results = [result for result in pool.results if result is not None]
-    table = summarise(suite, agents, chosen, relabel, results, rows, lengths)
-    table.interrupted = interrupted
-    table.seconds = time.perf_counter() - began
-    table.workers, table.versions, table.machine = workers, versions(), machine()
-    return table
 
 
 def _ignore(_: Any) -> None:
@@ -113,29 +131,33 @@ class _Pool:
     def live(self, workers: int) -> bool:
         """Lives all cells; returns whether Ctrl-C left some out."""
         if min(workers, len(self.cells)) == 1:
-            self._live_here()
+            with contextlib.suppress(KeyboardInterrupt):  # the second one
+                self._live_here()
         else:
             self._live_in_processes(workers)
         return None in self.results
 
     def _live_here(self) -> None:
         told = time.monotonic()
-        for index, cell in enumerate(self.cells):
+        with Interrupt() as interrupt:
+            for index, cell in enumerate(self.cells):
+                if interrupt.requested:
+                    return
 
-            def tell(life: Life, cell: Cell = cell) -> None:
-                nonlocal told
-                if time.monotonic() - told >= _TICK:
-                    told = time.monotonic()
-                    self._on_tick({cell: life.cycle})
+                def tell(life: Life, cell: Cell = cell) -> None:
+                    nonlocal told
+                    if time.monotonic() - told >= _TICK:
+                        told = time.monotonic()
+                        self._on_tick({cell: life.cycle})
 
-            result = _live(cell, self._relabel, tell)
-            if result is None:
-                return
-            self._end(index, result)
+                result = _live(cell, self._relabel, tell)
+                if result is None:
+                    return
+                self._end(index, result)
 
     def _live_in_processes(self, workers: int) -> None:
         context = multiprocessing.get_context("spawn")
-        lived = context.Array("q", len(self.cells), lock=False)
+        lived = context.Array("q", len(self.cells) + 1, lock=False)
         strangers = set(multiprocessing.active_children())
         with (
             Interrupt() as interrupt,
@@ -148,7 +170,6 @@ class _Pool:
                 for index, cell in enumerate(self.cells)
             }
             try:
-                told = False
                 while waiting:
                     done, _ = wait(waiting, timeout=_TICK, return_when=FIRST_COMPLETED)
                     for future in done:
@@ -156,14 +177,15 @@ class _Pool:
                         if not future.cancelled():
                             self._end(index, _outcome(future, self.cells[index]))
                     self._on_tick({self.cells[index]: lived[index] for index in waiting.values() if lived[index]})
-                    if interrupt.requested and not told:
-                        told = True
+                    if interrupt.requested and not lived[_STOP]:
+                        lived[_STOP] = True
                         for future in waiting:
                             future.cancel()
-                        _signal(strangers, signal.SIGINT)
             except KeyboardInterrupt:  # the second one
                 executor.shutdown(wait=False, cancel_futures=True)
-                _signal(strangers, signal.SIGKILL)
+                for child in multiprocessing.active_children():
+                    if child not in strangers:
+                        child.kill()
 
     def _end(self, index: int, result: CellResult | None) -> None:
         self.results[index] = result
@@ -178,18 +200,12 @@ def _outcome(future: "Future[CellResult | None]", cell: Cell) -> CellResult | No
         return CellResult(cell=cell, error=f"{type(error).__name__}: {error}")
 
 
-def _signal(strangers: set[BaseProcess], number: int) -> None:
-    """Sends a signal to the processes that this pool has started."""
-    for child in multiprocessing.active_children():
-        if child not in strangers and child.pid is not None:
-            os.kill(child.pid, number)
-
-
-_lived: Any = None  # in a worker: the shared int64[cells] with the cycles that each cell has lived
+_STOP = -1
+_lived: Any = None  # in a worker: the shared int64[cells + 1], cycles that each cell has lived; last, whether to stop
 
 
 def _enter(lived: Any, imports: tuple[str, ...]) -> None:
-    """Prepares a worker: Ctrl-C in the terminal reaches all processes, and only a running life heeds it."""
+    """Prepares a worker: Ctrl-C in the terminal reaches all processes, and a life heeds it at the end of a cycle."""
     global _lived
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _lived = lived
@@ -199,6 +215,8 @@ def _enter(lived: Any, imports: tuple[str, ...]) -> None:
 def _live_in_worker(index: int, cell: Cell, relabel: bool) -> CellResult | None:
     def tell(life: Life) -> None:
         _lived[index] = life.cycle
+        if _lived[_STOP]:
+            life.interrupt.requested = True
 
     return _live(cell, relabel, tell)
 

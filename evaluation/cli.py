@@ -7,7 +7,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from aixi.errors import AixiError
+from aixi.errors import AixiError, InvalidValueError, at_least
 
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
 _WRONG = 2
@@ -75,9 +75,13 @@ def run_command(
     from aixi.evaluation.runner import LifeFaultError, run
     from aixi.evaluation.world import find_row, import_modules
 
-    for path in (json, plot, save):
-        if path is not None:
-            check_writable(path)
+    paths = [path for path in (json, plot, save) if path is not None]
+    for path in paths:
+        check_writable(path)
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise InvalidValueError(f"json, plot and save must be different files, got {', '.join(map(str, paths))}")
+    if plot is not None and plot.suffix != ".svg":
+        raise InvalidValueError(f"plot must be a file that ends in .svg, got {plot}")
     if plot is not None:
         require_matplotlib()
     import_modules(modules or ())
@@ -127,8 +131,10 @@ def score_command(
     modules: Imports = None,
 ) -> None:
     """Score agents on a suite of environments."""
+    from rich.markup import escape
+
     from aixi.evaluation import screen
-    from aixi.evaluation.cells import score
+    from aixi.evaluation.cells import plan, score
     from aixi.evaluation.files import check_writable
     from aixi.evaluation.provenance import cores
     from aixi.evaluation.suite import load_suite
@@ -138,9 +144,12 @@ def score_command(
     chosen = agents or ["random", "constant", "mc-aixi-ctw"]
     loaded = load_suite(suite)
     seeds = loaded.seeds if seeds is None else seeds
-    workers = cores() if workers is None else workers
+    workers = at_least("workers", cores() if workers is None else workers, 1)
+    plan(chosen, loaded, seeds=seeds, imports=modules or ())  # mistakes are told before anything is shown
     console = screen.console()
-    console.print(f"[bold]{loaded.name}[/] v{loaded.version}: {loaded.summary}; {workers} lives at a time")
+    console.print(
+        f"[bold]{escape(loaded.name)}[/] v{loaded.version}: {escape(loaded.summary)}; {workers} lives at a time"
+    )
     with screen.ScoreView(console, chosen, loaded.cycles, seeds) as view:
         result = score(
             chosen,
@@ -156,6 +165,8 @@ def score_command(
     _write_json(json, result)
     if result.interrupted:
         raise typer.Exit(INTERRUPTED)
+    if any(agent.failures for agent in result.agents.values()):
+        raise typer.Exit(1)
 
 
 @app.command("agents")

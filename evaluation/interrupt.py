@@ -8,7 +8,8 @@ from typing import Any, Self
 class Interrupt:
     """While entered, the first SIGINT only sets `requested`; a second one raises KeyboardInterrupt at once.
 
-    Signals reach the main thread alone; in any other one this does nothing.
+    Signals reach the main thread alone; in any other one this does nothing. One within another passes on what it
+    hears, and knows what the outer one has heard.
 
     Attributes:
         requested: whether SIGINT has come.
@@ -17,12 +18,17 @@ class Interrupt:
     def __init__(self) -> None:
         self.requested = False
         self._before: Any = None
+        self._outer: Interrupt | None = None
 
     def __enter__(self) -> Self:
         try:
             self._before = signal.signal(signal.SIGINT, self._note)
         except ValueError:  # not the main thread
             self._before = None
+        outer = getattr(self._before, "__self__", None)
+        if isinstance(outer, Interrupt):
+            self._outer = outer
+            self.requested |= outer.requested
         return self
 
     def __exit__(
@@ -35,3 +41,5 @@ class Interrupt:
         if self.requested:
             raise KeyboardInterrupt
         self.requested = True
+        if self._outer is not None:
+            self._outer.requested = True

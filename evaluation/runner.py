@@ -7,18 +7,27 @@ from typing import Any
 
 import msgspec
 
-from aixi.agents.base import Agent, RewardRange
+from aixi.agents.base import Agent
 from aixi.agents.registry import convert_options, make_agent, parse_agent, preset_options
 from aixi.errors import EnvironmentFaultError, InvalidValueError, StateFileError, at_least, require
-from aixi.evaluation.curve import Curve, CurvePoint
+from aixi.evaluation.curve import CurvePoint
 from aixi.evaluation.files import check_writable
-from aixi.evaluation.interrupt import Interrupt
+from aixi.evaluation.life import Life, ListenerError
 from aixi.evaluation.provenance import machine, versions
-from aixi.evaluation.world import World, find_row, stream
+from aixi.evaluation.world import World, find_row
 from aixi.state import State, load_state, save_state
 
-# What a life has to do next: everything but a fault leaves it between two cycles.
-_ACT, _STEP, _BEGIN = "act", "step", "begin"
+_SAVED: dict[str, type] = {
+    "agent": str,
+    "options": dict,
+    "preset": bool,
+    "environment": str,
+    "relabel": bool,
+    "seed": int,
+    "planned": int,
+    "cycle": int,
+    "life": dict,
+}
 
 
 class RunResult(msgspec.Struct, kw_only=True):
@@ -69,7 +78,7 @@ class RunResult(msgspec.Struct, kw_only=True):
 
 
 class LifeFaultError(EnvironmentFaultError):
-    """An environment failed in the middle of a life.
+    """An environment, or the agent itself, failed in the middle of a life.
 
     Attributes:
         result: what the life showed until then.
@@ -78,160 +87,6 @@ class LifeFaultError(EnvironmentFaultError):
     def __init__(self, message: str, result: RunResult) -> None:
         super().__init__(message)
         self.result = result
-
-
-class Life:
-    """One agent in one world, cycle by cycle.
-
-    Args:
-        agent: the agent; its life begins here.
-        world: its environment.
-        cycles: cycles planned.
-        on_cycle: called after each cycle.
-        started: `time.perf_counter()` when the life was asked for.
-
-    Attributes:
-        agent: the agent.
-        world: its environment.
-        cycles: cycles planned.
-        reward: sum of the rewards so far.
-    """
-
-    def __init__(
-        self,
-        agent: Agent,
-        world: World,
-        cycles: int,
-        on_cycle: "Callable[[Life], None] | None",
-        started: float,
-    ) -> None:
-        self.agent = agent
-        self.world = world
-        self.cycles = cycles
-        self.reward = 0.0
-        self.interrupt = Interrupt()
-        self.first_action_seconds: float | None = None
-        self._on_cycle = on_cycle
-        self._curve = Curve()
-        self._next = _BEGIN
-        self._action: Any = None
-        self._mask: Any = None
-        self._started = started
-        rewards = RewardRange.finite(*world.row.rewards)
-        seed = stream(world.seed, "agent")
-        agent.reset(
-            world.observation_space,
-            world.action_space,
-            rewards,
-            seed,
-            cycles=cycles,
-            episodic=world.row.episodic,
-        )
-
-    @property
-    def cycle(self) -> int:
-        """Cycles lived."""
-        return self.world.cycle
-
-    @property
-    def average_reward(self) -> float:
-        """Average reward per cycle so far; 0 before the first."""
-        return self.reward / self.cycle if self.cycle else 0.0
-
-    @property
-    def bits_per_percept(self) -> float | None:
-        """Average code length of the percepts so far, in bits; None where nothing was predicted."""
-        _, _, percepts, bits = self._totals()
-        return bits / percepts if percepts else None
-
-    @property
-    def seconds(self) -> float:
-        """Time lived."""
-        return time.perf_counter() - self._started
-
-    @property
-    def curve(self) -> list[CurvePoint]:
-        """The learning curve so far."""
-        return self._curve.points(*self._totals())
-
-    def live(self) -> None:
-        """Lives until all cycles are done, or an interrupt is requested.
-
-        Raises:
-            EnvironmentFaultError: if the environment fails; the life can be saved, and tries again when
-            resumed.
-        """
-        while self.cycle < self.cycles and not self.interrupt.requested:
-            if self._next == _BEGIN:
-                self._begin()
-                self._curve.add(*self._totals())
-            stride = self._curve.stride
-            try:
-                self._advance(min(self.cycles, (self.cycle // stride + 1) * stride))
-            finally:
-                if self._next != _BEGIN:  # an agent may learn an episode's last percept when the next one begins
-                    self._curve.add(*self._totals())
-            if self.first_action_seconds is None:
-                self.first_action_seconds = self.seconds
-
-    def _advance(self, until: int) -> None:
-        agent, world, interrupt, on_cycle = self.agent, self.world, self.interrupt, self._on_cycle
-        act, observe, step, find_mask = agent.act, agent.observe, world.step, world.mask
-        mask, reward_sum = self._mask, self.reward
-        try:
-            for _ in range(world.cycle, until):
-                if interrupt.requested:
-                    return
-                action = act(mask) if self._next == _ACT else self._action
-                try:
-                    observation, reward, terminated, truncated, info = step(action)
-                except EnvironmentFaultError:
-                    self._next, self._action = _STEP, action
-                    raise
-                self._next = _ACT
-                reward_sum += reward
-                observe(action, observation, reward, terminated, truncated)
-                mask = find_mask(info)
-                if terminated or truncated:
-                    self._begin()
-                    mask = self._mask
-                if on_cycle is not None:
-                    self.reward, self._mask = reward_sum, mask
-                    on_cycle(self)
-        finally:
-            self.reward, self._mask = reward_sum, mask
-
-    def _begin(self) -> None:
-        self._next = _BEGIN
-        observation, info = self.world.begin()
-        self.agent.begin(observation, info)
-        self._mask = self.world.mask(info)
-        self._next = _ACT
-
-    def _totals(self) -> tuple[int, float, float, float]:
-        known = self.agent.diagnostics()
-        return self.cycle, self.reward, known.get("percepts", 0.0), known.get("percept_bits", 0.0)
-
-    def state_dict(self) -> State:
-        """Returns everything that going on from here needs."""
-        return {
-            "reward": self.reward,
-            "seconds": self.seconds,
-            "next": self._next,
-            "action": self._action if self._next == _STEP else None,
-            "mask": self._mask,
-            "curve": self._curve.state_dict(),
-            "world": self.world.state(faulted=self._next != _ACT),
-            "agent": self.agent.state_dict(),
-        }
-
-    def load_state_dict(self, state: State) -> None:
-        """Goes on from a saved life."""
-        self.world.restore(state["world"], between_episodes=state["next"] == _BEGIN)
-        self.agent.load_state_dict(state["agent"])
-        self._curve.load_state_dict(state["curve"])
-        self.reward, self._next, self._action, self._mask = (state[key] for key in ("reward", "next", "action", "mask"))
-        self._started -= state["seconds"]
 
 
 def run(
@@ -259,7 +114,7 @@ def run(
         cycles: length of the life in cycles; for a resumed one in total, the part before included, and the
             length that was planned if None.
         seed: seed of the life; 0 unless resumed.
-        options: options of the agent, in addition to those in its text form.
+        options: options of the agent, in addition to those in its text form, which may not give them too.
         preset: whether to start from the published settings for this environment; `options` come on top.
         relabel: whether to permute discrete actions, by the seed; no unless resumed.
         on_cycle: called after each cycle.
@@ -270,7 +125,7 @@ def run(
     Raises:
         UnknownNameError: if there is no such agent or environment.
         InvalidValueError: if an option is wrong, a path cannot be written, or the saved life is another one.
-        LifeFaultError: if the environment fails; the state is saved first.
+        LifeFaultError: if the environment fails, after the state is saved, or if the agent does.
         StateFileError: if a state cannot be read or written.
 
     Example:
@@ -291,6 +146,8 @@ def run(
         identity |= {"agent": type(agent).__name__, "options": {}}
     elif agent is not None:
         name, written = parse_agent(agent)
+        twice = written.keys() & (options or {}).keys()
+        require(not twice, f"options must be given once, got {', '.join(sorted(twice))} in {agent!r} and apart from it")
         chosen = convert_options(name, written | (options or {}))
         if preset:
             require(environment is not None, "a preset needs the name of the environment")
@@ -320,15 +177,32 @@ def run(
     life = Life(body, world, cycles, on_cycle, started)
     try:
         if saved is not None:
-            life.load_state_dict(saved["life"])
+            try:
+                life.load_state_dict(saved["life"])
+            except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
+                raise StateFileError(
+                    f"{resume} is damaged, or was saved by another version ({type(error).__name__}: {error}); "
+                    "use an earlier one"
+                ) from error
         with life.interrupt:
             try:
                 life.live()
             except EnvironmentFaultError as fault:
                 result = _result(life, identity, interrupted=False)
+                message = str(fault)
                 if save is not None:
-                    _save(save, life, identity)
-                raise LifeFaultError(str(fault), result) from fault
+                    try:
+                        _save(save, life, identity)
+                    except StateFileError as error:
+                        message += f"; {error}"
+                raise LifeFaultError(message, result) from fault
+            except ListenerError as error:
+                raise error.__cause__ or error from None
+            except Exception as error:  # the agent's own fault: its state is worth nothing
+                life.broken = True
+                what = f"agent {identity['agent']} raised {type(error).__name__}: {error}"
+                message = f"{what} (environment {world.name}, cycle {world.cycle + 1}, seed {world.seed})"
+                raise LifeFaultError(message, _result(life, identity, interrupted=False)) from error
             except KeyboardInterrupt:  # the second one: the cycle was cut, so that its state is worth nothing
                 return _result(life, identity, interrupted=True)
             if save is not None:
@@ -344,7 +218,7 @@ def _save(path: str | os.PathLike[str], life: Life, identity: dict[str, Any]) ->
 
 def _agree(asked: dict[str, Any], saved: State, path: str) -> dict[str, Any]:
     """Fills what was not asked for from a saved life, and refuses another one."""
-    if not {"agent", "environment", "seed", "planned", "cycle", "life"} <= saved.keys():
+    if not all(isinstance(saved.get(key), kind) for key, kind in _SAVED.items()):
         raise StateFileError(f"{path} is not the state of a life that `run` saved")
     asked = {key: value for key, value in asked.items() if value is not None}
     if asked.get("preset") is False:
@@ -373,7 +247,7 @@ def _result(life: Life, identity: dict[str, Any], *, interrupted: bool) -> RunRe
         seconds=seconds,
         cycles_per_second=life.cycle / seconds,
         first_action_seconds=life.first_action_seconds,
-        diagnostics=life.agent.diagnostics(),
+        diagnostics=life.diagnostics(),
         percept_hash=life.world.hash,
         interrupted=interrupted,
         versions=versions(),

@@ -14,7 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from aixi.environments.registry import EnvironmentRow
-from aixi.evaluation.runner import Life, RunResult
+from aixi.evaluation.life import Life
+from aixi.evaluation.runner import RunResult
 from aixi.evaluation.scoring import Cell, CellResult, ScoreResult
 
 _PLAIN_WIDTH = 120  # columns without a terminal
@@ -102,8 +103,9 @@ class LifeView:
         if now < self._due:
             return
         self._due = now + self._every
-        if self._first is None:
+        if self._first is None:  # there is no speed to tell of yet
             self._first = (now, life.cycle)
+            return
         lived, spent = life.cycle - self._first[1], now - self._first[0]
         speed = f"{lived / spent:,.0f}" if lived and spent else "–"
         left = duration((life.cycles - life.cycle) * spent / lived) if lived and spent else "–"
@@ -120,7 +122,7 @@ class LifeView:
 def show_run(screen: Console, result: RunResult, row: EnvironmentRow) -> None:
     """Prints the final table of a run."""
     screen.print()
-    screen.print(f"[bold]{result.agent}[/] in [bold]{result.environment}[/], seed {result.seed}")
+    screen.print(f"[bold]{escape(result.agent)}[/] in [bold]{escape(result.environment)}[/], seed {result.seed}")
     table = Table.grid(padding=(0, 3))
     table.add_column(style="dim", no_wrap=True)
     table.add_column()
@@ -136,7 +138,7 @@ def show_run(screen: Console, result: RunResult, row: EnvironmentRow) -> None:
     if len(result.curve) > 1:
         rewards = [point.average_reward for point in result.curve]
         table.add_row("learning curve", sparkline(rewards, max(20, min(60, screen.width - 24))))
-    screen.print(table)
+    _print_table(screen, table)
 
 
 def _late(result: RunResult) -> str:
@@ -201,7 +203,7 @@ class ScoreView:
         """Shows the lives that go on."""
         for cell, cycles in lives.items():
             if cell not in self._tasks:
-                self._tasks[cell] = self._bars.add_task(self._name(cell), total=cell.cycles)
+                self._tasks[cell] = self._bars.add_task(escape(self._name(cell)), total=cell.cycles)
             self._bars.update(self._tasks[cell], completed=cycles)
 
     def _name(self, cell: Cell) -> str:
@@ -218,7 +220,7 @@ def show_score(screen: Console, result: ScoreResult) -> None:
     screen.print()
     seeds = f"{len(result.seeds)} seed{'s' if len(result.seeds) != 1 else ''}"
     screen.print(
-        f"[bold]{result.suite}[/] v{result.suite_version}  {seeds}  T = {result.temperature:g} bits: "
+        f"[bold]{escape(result.suite)}[/] v{result.suite_version}  {seeds}  T = {result.temperature:g} bits: "
         f"{result.effective_number:.1f} of {len(_environments(result))} environments count"
         f"{'  interrupted' if result.interrupted else ''}"
     )
@@ -233,15 +235,15 @@ def show_score(screen: Console, result: ScoreResult) -> None:
             interval,
             *map(_number, (row.literal, row.uniform)),
         )
-    screen.print(table)
+    _print_table(screen, table)
     screen.print()
     table = _table(screen, "environment", "K", "weight", "best\nconst", *map(escape, result.agents))
     for name, first in _environments(result).items():
         values = [_number(agent.environments[name].value) for agent in result.agents.values()]
         table.add_row(
-            name, f"{first.description_bits:,}", f"{first.weight:.3f}", _number(first.constant_value), *values
+            escape(name), f"{first.description_bits:,}", f"{first.weight:.3f}", _number(first.constant_value), *values
         )
-    screen.print(table)
+    _print_table(screen, table)
     screen.print()
     screen.print("[dim]value: 0 random, 1 best known; K in bits; weight 2^(-K/T); literal: 2^-K[/]")
 
@@ -252,6 +254,17 @@ def _environments(result: ScoreResult) -> dict[str, Any]:
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
+
+
+def _print_table(screen: Console, table: Table) -> None:
+    """Prints a table; where no terminal shows it, without the blanks that fill its columns."""
+    if screen.is_terminal:
+        screen.print(table)
+        return
+    with screen.capture() as shown:
+        screen.print(table)
+    for line in shown.get().splitlines():
+        screen.print(Text(line.rstrip()), no_wrap=True, crop=False)
 
 
 def _table(screen: Console, *columns: str) -> Table:
@@ -269,5 +282,5 @@ def show_list(screen: Console, rows: Iterable[tuple[str, str]]) -> None:
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
     for name, text in rows:
-        table.add_row(name, text)
-    screen.print(table)
+        table.add_row(Text(name), Text(text))
+    _print_table(screen, table)

@@ -1,5 +1,6 @@
 """An environment as the runner sees it: percepts checked and hashed, actions relabelled and recorded."""
 
+import contextlib
 import importlib
 import struct
 import zlib
@@ -18,6 +19,7 @@ from aixi.errors import EnvironmentFaultError, InvalidValueError, StateFileError
 STREAMS = ("environment", "agent", "relabel")
 _STATELESS_WRAPPERS = (gymnasium.wrappers.OrderEnforcing, gymnasium.wrappers.PassiveEnvChecker)
 _INTEGERS = (int, np.integer)
+_TRUTHS = (bool, np.bool_)
 _MOST_KNOWN = 1 << 16
 _pack_integer = struct.Struct("<q").pack
 _pack_reward = struct.Struct("<d?").pack
@@ -41,9 +43,10 @@ def import_modules(modules: Iterable[str]) -> None:
     for module in modules:
         try:
             importlib.import_module(module)
-        except ImportError as error:
+        except (Exception, SystemExit) as error:  # whatever a stranger's module does wrong
             raise InvalidValueError(
-                f"cannot import {module!r} ({error}); give the name of an installed module, or of a file here"
+                f"cannot import {module!r} ({type(error).__name__}: {error}); "
+                "give the name of an installed module, or of a file here"
             ) from error
 
 
@@ -99,12 +102,15 @@ class World:
         self.row = find_row(environment)
         self.name = self.row.name
         self.seed = seed
-        self._env = make(self.name)
+        self.cycle = 0
+        try:
+            self._env = make(self.name)
+        except (Exception, SystemExit) as error:
+            raise self._fault(f"raised {type(error).__name__} when it was made: {error}") from error
         self._stateful: Any = self._env.unwrapped  # get_state and set_state are not in Gymnasium's API
         self.observation_space: spaces.Space[Any] = self._env.observation_space
         self.action_space: spaces.Space[Any] = self._env.action_space
         self.hash = 0
-        self.cycle = 0
         self._begun = False
         self._rewards = frozenset(self.row.rewards)
         self._contains = _membership(self.observation_space)
@@ -126,21 +132,31 @@ class World:
                 f"a life in {self.name} cannot be saved: actions are not discrete, and it lacks get_state and set_state"
             )
 
-    def begin(self) -> tuple[Any, dict[str, Any]]:
-        """Starts an episode: the life's first is seeded, later ones go on with the same generator."""
+    def begin(self) -> tuple[Any, dict[str, Any], Any]:
+        """Starts an episode: the life's first is seeded, later ones go on with the same generator.
+
+        Returns:
+            The observation, the info, and its action mask in the agent's labels, None where there is none.
+        """
         seed = None if self._begun else int(stream(self.seed, "environment").generate_state(1)[0])
         try:
             observation, info = self._env.reset(seed=seed)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._fault(f"raised {type(error).__name__} in reset: {error}") from error
         if not self._contains(observation):
             raise self._fault(f"returned observation {observation!r}, outside {self.observation_space}")
+        mask = self._mask(info)
         self._begun = True
         self.hash = zlib.crc32(self._encode(observation), self.hash)
-        return observation, info
+        return observation, info, mask
 
-    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """Takes the agent's action and returns the percept, checked."""
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, Any]:
+        """Takes the agent's action.
+
+        Returns:
+            The percept, checked: observation, reward, whether it ended the episode by its rules or by its time
+            limit; and the next action mask in the agent's labels, None where there is none.
+        """
         if self._labels is not None:
             index = action - self._start
             if not 0 <= index < len(self._labels):
@@ -150,13 +166,20 @@ class World:
             raise InvalidValueError(f"the agent acted {action!r} in {self.name}, outside {self.action_space}")
         try:
             observation, reward, terminated, truncated, info = self._step(action)
-            legal = reward in self._rewards
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._fault(f"raised {type(error).__name__}: {error}") from error
+        try:
+            legal = reward in self._rewards
+        except TypeError:  # an array, or nothing like a number
+            legal = False
         if not legal:
             raise self._fault(f"gave reward {reward!r}; {_declared(self.row.rewards)}")
+        for flag in (terminated, truncated):
+            if not isinstance(flag, _TRUTHS):
+                raise self._fault(f"returned {flag!r} for terminated or truncated, neither True nor False")
         if not self._contains(observation):
             raise self._fault(f"returned observation {observation!r}, outside {self.observation_space}")
+        mask = self._mask(info)
         if (terminated or truncated) and not self.row.episodic:
             raise self._fault("ended an episode, and its row declares none (episodic=False)")
         reward = float(reward)
@@ -164,19 +187,14 @@ class World:
         self.cycle += 1
         if self.actions is not None:
             self.actions.append(index)
-        return observation, reward, bool(terminated), bool(truncated), info
-
-    def mask(self, info: dict[str, Any]) -> Any:
-        """Returns the `action_mask` of an `info` in the agent's labels, or None where there is none."""
-        mask = info.get("action_mask")
-        if mask is None:
-            return None
-        mask = np.asarray(mask, np.bool_)
-        return mask if self._labels is None else mask[np.array(self._labels) - self._start]
+        return observation, reward, bool(terminated), bool(truncated), mask
 
     def state(self, *, faulted: bool) -> dict[str, Any]:
         """Returns what `restore` needs; after a fault the environment's own state is not to be trusted."""
-        own = None if faulted or not self._has_state() else self._stateful.get_state()
+        try:
+            own = None if faulted or not self._has_state() else self._stateful.get_state()
+        except Exception as error:
+            raise StateFileError(f"{self.name} raised {type(error).__name__} in get_state: {error}") from error
         if own is None and self.actions is None:
             raise StateFileError(f"{self.name} failed within a cycle and its actions cannot be replayed")
         actions = None if self.actions is None else np.array(self.actions)
@@ -211,7 +229,26 @@ class World:
 
     def close(self) -> None:
         """Frees what the environment holds."""
-        self._env.close()
+        with contextlib.suppress(Exception):  # the life is over, and nothing that it showed hangs on this
+            self._env.close()
+
+    def _mask(self, info: Any) -> Any:
+        """Returns the `action_mask` of an `info` in the agent's labels, or None where there is none."""
+        if not isinstance(info, dict):
+            raise self._fault(f"returned info {info!r}, not a dictionary")
+        given = info.get("action_mask")
+        if given is None or self._labels is None:
+            return given
+        try:
+            mask = np.asarray(given, np.bool_)
+        except ValueError:  # rows of unlike length
+            mask = np.empty(0, np.bool_)
+        if mask.shape != (len(self._labels),) or not mask.any():
+            raise self._fault(
+                f"gave action_mask {given!r}; it must hold a truth value for each of {len(self._labels)} actions, "
+                f"at least one of them True"
+            )
+        return mask[np.array(self._labels) - self._start]
 
     def _has_state(self) -> bool:
         env: Any = self._env

@@ -1,5 +1,8 @@
 """The typed errors of the suite. Each message says the name, the rule, the value seen and the way out."""
 
+import numbers
+from typing import Any
+
 
 class AixiError(Exception):
     """Base of every error that the suite raises on purpose."""
@@ -34,7 +37,7 @@ def require(condition: bool, message: str) -> None:
         raise InvalidValueError(message)
 
 
-def at_least(name: str, value: int, lowest: int) -> int:
+def at_least(name: str, value: Any, lowest: int) -> int:
     """Returns `value` if it is a whole number of at least `lowest`.
 
     Example:
@@ -45,7 +48,7 @@ def at_least(name: str, value: int, lowest: int) -> int:
         ...
         aixi.errors.InvalidValueError: depth must be at least 1, got 0
     """
-    if isinstance(value, bool) or int(value) != value:
+    if isinstance(value, bool) or not isinstance(value, int | float | numbers.Integral) or value % 1:
         raise InvalidValueError(f"{name} must be a whole number, got {value!r}")
     if value < lowest:
         raise InvalidValueError(f"{name} must be at least {lowest}, got {value}")

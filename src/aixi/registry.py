@@ -52,7 +52,7 @@ class Registry(Generic[E]):
 
     def _unknown(self, name: str) -> str:
         by_folded = {known.lower(): known for known in self._entries}
-        near = [by_folded[key] for key in difflib.get_close_matches(name.lower(), by_folded, n=3)]
+        near = [by_folded[key] for key in difflib.get_close_matches(name.lower(), by_folded, n=3, cutoff=0.8)]
         hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(self._entries)}"
         return f"unknown {self.noun} {name!r}; {hint}"
 

@@ -7,7 +7,6 @@ else as one JSON text. The file is written beside its target and renamed, so tha
 
 import json
 import os
-import zipfile
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -79,13 +78,15 @@ def load_state(path: str | os.PathLike[str]) -> State:
         document = json.loads(arrays.pop(_TEXT).tobytes())
         if document["format"] != FORMAT:
             raise StateFileError(f"{path} is a state of format {document['format']!r}, this version reads {FORMAT!r}")
-        state: State = _join(document["state"], arrays)
+        state: State = {key: _join(value, arrays) for key, value in document["state"].items()}
     except FileNotFoundError:
         raise StateFileError(f"there is no state file {path}") from None
+    except (IsADirectoryError, PermissionError) as error:
+        raise StateFileError(f"cannot read the state {path}: {error.strerror}; give another path") from error
     except StateFileError:
         raise
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except Exception as error:  # NumPy, zipfile and json have a dozen ways to say that a file is damaged
         raise StateFileError(
-            f"{path} is not a saved state, or it is truncated or damaged ({error}); use an earlier one"
+            f"{path} is not a saved state, or it is truncated or damaged; use an earlier one"
         ) from error
     return state

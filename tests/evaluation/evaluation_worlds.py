@@ -7,7 +7,12 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
+from aixi.agents.baselines import RandomAgent
+from aixi.agents.mc_aixi import MCAIXI
+from aixi.agents.registry import AGENTS, AgentSpec
 from aixi.environments import Anchor, EnvironmentRow, register
+from aixi.predictors.model import EnvironmentModel
+from aixi.predictors.transformer import FrozenTransformerModel
 
 LIVES_BEFORE_FAULT = 37
 
@@ -77,8 +82,25 @@ class Faulty(Walk):
                 return np.int64(5), 0.0, False, False, {}
             if self.kind == "ends":
                 return np.int64(0), 0.0, True, False, {}
+            if self.kind == "exit":
+                raise SystemExit(3)
+            if self.kind == "info":
+                return np.int64(0), 0.0, False, False, None
+            if self.kind == "flags":
+                return np.int64(0), 0.0, np.zeros(2), False, {}
+            if self.kind == "mask":
+                return np.int64(0), 0.0, False, False, {"action_mask": [True, True, False]}
+            if self.kind == "forbidden":
+                return np.int64(0), 0.0, False, False, {"action_mask": [False, False]}
         self.lived += 1
         return super().step(action)
+
+
+class Unmade(Walk):
+    """A walk that cannot even be made."""
+
+    def __init__(self) -> None:
+        raise OSError("no floor")
 
 
 class Slow(Walk):
@@ -128,6 +150,28 @@ class Continuous(gymnasium.Env[np.ndarray, np.ndarray]):
         return self._look(), float(action[0] > 0), False, False, {}
 
 
+class Clumsy(RandomAgent):
+    """Fails at its tenth act."""
+
+    acts = 0
+
+    def act(self, mask: Any = None) -> Any:
+        self.acts += 1
+        if self.acts == 10:
+            raise ZeroDivisionError("slipped")
+        return super().act(mask)
+
+
+class Transformer(MCAIXI):
+    """MC-AIXI over a frozen Transformer."""
+
+    def __init__(self) -> None:
+        super().__init__(horizon=2, simulations=4, exploration=0.3, exploration_decay=0.99)
+
+    def make_model(self, actions: int, percept_bits: int, seed: np.random.SeedSequence) -> EnvironmentModel:
+        return FrozenTransformerModel(actions, percept_bits, seed=int(seed.generate_state(1)[0]))
+
+
 def _row(name: str, of: str, rewards: tuple[float, ...] = (-1.0, 0.0, 2.0), **kwargs: Any) -> EnvironmentRow:
     return EnvironmentRow(
         name=f"test/{name}-v0",
@@ -155,8 +199,21 @@ for _made in (
     _row("Outside", "Faulty", kind="outside"),
     _row("Ends", "Faulty", kind="ends"),
     _row("Reset", "Faulty", kind="reset", ends=True),
+    _row("Exit", "Faulty", kind="exit"),
+    _row("Info", "Faulty", kind="info"),
+    _row("Flags", "Faulty", kind="flags"),
+    _row("Mask", "Faulty", kind="mask"),
+    _row("Forbidden", "Faulty", kind="forbidden"),
+    _row("Unmade", "Unmade"),
 ):
     register(_made)
+
+
+def register_agents() -> None:
+    """Registers the agents above: only while a test lives, since other tests go over all agents."""
+    AGENTS.register(AgentSpec("clumsy", f"{__name__}:Clumsy", "fails at its tenth act"))
+    AGENTS.register(AgentSpec("transformer", f"{__name__}:Transformer", "a model unlike a context tree"))
+
 
 if "test/Unlisted-v0" not in gymnasium.registry:
     gymnasium.register("test/Unlisted-v0", f"{__name__}:Walk")

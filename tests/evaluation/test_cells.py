@@ -1,24 +1,12 @@
 import msgspec
 import pytest
 
-from aixi.agents.baselines import RandomAgent
-from aixi.agents.registry import AGENTS, AgentSpec
 from aixi.errors import InvalidValueError, UnknownNameError
 from aixi.evaluation.cells import score
 from aixi.evaluation.suite import Suite
 
 SUITE = Suite("tests", 1, "", 500.0, 2, {"test/Walk-v0": 300, "test/Episodes-v0": 200, "aixi/Tiger-v0": 250})
 TIMES = ("seconds", "workers")
-
-
-class Clumsy(RandomAgent):
-    """Fails in its tenth cycle."""
-
-    def act(self, mask=None):
-        self.acts = getattr(self, "acts", 0) + 1
-        if self.acts == 10:
-            raise ZeroDivisionError("slipped")
-        return super().act(mask)
 
 
 def timeless(value):
@@ -48,13 +36,13 @@ def test_agents_share_the_relabelling_of_a_seed():
     assert hashes[0] != hashes[1] == hashes[2]
 
 
-def test_agent_that_fails_is_counted_and_the_rest_is_scored(monkeypatch):
-    monkeypatch.setattr(AGENTS, "_entries", dict(AGENTS._entries))
-    AGENTS.register(AgentSpec("clumsy", f"{__name__}:Clumsy", "fails"))
+def test_agent_that_fails_is_counted_and_the_rest_is_scored():
     result = score(["clumsy", "random"], SUITE, seeds=1)
     assert result.agents["clumsy"].failures == 3
     assert result.agents["clumsy"].score == 0.0
-    assert result.agents["clumsy"].environments["test/Walk-v0"].seeds[0].error == "ZeroDivisionError: slipped"
+    assert result.agents["clumsy"].environments["test/Walk-v0"].seeds[0].error == (
+        "agent clumsy raised ZeroDivisionError: slipped (environment test/Walk-v0, cycle 10, seed 0)"
+    )
     assert result.agents["random"].failures == 0
 
 

@@ -181,9 +181,23 @@ def test_fields_of_a_helper_are_kept(package):
     assert "(NamedTuple):\n b" in found
 
 
-def test_effects_of_an_unread_value_are_kept(package):
-    text = PLAIN.replace("        reward = self.bonus", "        before = self._throw()\n        reward = self.bonus")
-    assert package("effect:Die", effect=text) != package("plain:Die", plain=PLAIN)
+@pytest.mark.parametrize(
+    ("value", "acts"),
+    [
+        ("self._throw()", True),
+        ("np.abs(self._throw())", True),
+        ("[self._throw() for _ in range(2)]", True),
+        ("self.np_random.random()", True),
+        ("1.0 - self.np_random.bit_generator.random_raw()", True),
+        ("self.piles[0].pop()", True),
+        ("np.abs(self.face)", False),
+        ("[self.face, len(str(action))]", False),
+    ],
+)
+def test_effects_of_an_unread_value_are_kept(package, value, acts):
+    text = "import numpy as np\n" + PLAIN
+    read = text.replace("        reward = self.bonus", f"        before = {value}\n        reward = self.bonus")
+    assert (package("effect:Die", effect=read) != package("same:Die", same=text)) == acts
 
 
 @pytest.mark.parametrize("row", ENVIRONMENTS, ids=lambda row: row.name)

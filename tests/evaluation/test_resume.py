@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import evaluation_worlds
+import numpy as np
 import pytest
 from evaluation_checks import same
 
@@ -19,6 +20,7 @@ CHILD = """
 import json, sys
 import evaluation_worlds, msgspec
 from aixi.evaluation.runner import run
+evaluation_worlds.register_agents()
 result = run(None, None, cycles=int(sys.argv[2]), resume=sys.argv[1])
 print(json.dumps(msgspec.to_builtins(result)))
 """
@@ -47,6 +49,8 @@ def resume_in_new_process(path, cycles):
         ("random", "test/Stateful-v0", False),
         (MC, "aixi/Tiger-v0", True),
         (MC, "FrozenLake-v1", False),
+        ("transformer", "aixi/Tiger-v0", True),
+        ("transformer", "FrozenLake-v1", False),
     ],
 )
 def test_resumed_life_equals_an_uninterrupted_one(tmp_path, agent, environment, relabel):
@@ -74,7 +78,9 @@ def test_environment_with_a_state_is_not_replayed(tmp_path):
     assert evaluation_worlds.Stateful.steps - before == 50
 
 
-@pytest.mark.parametrize("name", ["Raise", "NaN", "Reward", "Outside", "Reset"])
+@pytest.mark.parametrize(
+    "name", ["Raise", "NaN", "Reward", "Outside", "Reset", "Exit", "Info", "Flags", "Mask", "Forbidden"]
+)
 def test_life_goes_on_where_a_fault_was_cured(tmp_path, monkeypatch, name):
     path = tmp_path / "life.state"
     with pytest.raises(LifeFaultError) as caught:
@@ -129,6 +135,16 @@ def test_damaged_state_files_are_refused(tmp_path):
         path.write_bytes(whole[:size])
         with pytest.raises(StateFileError, match=r"life\.state is not a saved state"):
             run(None, None, cycles=40, resume=path)
+    parts = {"json.npz": {"state.json": np.frombuffer(b"[", np.uint8)}, "bare.npz": {"other": np.zeros(2)}}
+    for name, arrays in parts.items():
+        np.savez(tmp_path / name, **arrays)
+        with pytest.raises(StateFileError, match=f"{name} is not a saved state, or it is .*; use an earlier one$"):
+            load_state(tmp_path / name)
+    np.save(tmp_path / "objects.npy", np.array([{}], object))
+    with pytest.raises(StateFileError, match=r"objects\.npy is not a saved state, or it is truncated or damaged; use"):
+        load_state(tmp_path / "objects.npy")
+    with pytest.raises(StateFileError, match="Is a directory; give another path"):
+        load_state(tmp_path)
     save_state(path, {"something": "else"})
     with pytest.raises(StateFileError, match="is not the state of a life"):
         run(None, None, cycles=40, resume=path)

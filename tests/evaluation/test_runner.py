@@ -19,6 +19,11 @@ FAULTS = {
     "Outside": "returned observation np.int64\\(5\\), outside Discrete\\(5\\)",
     "Ends": "ended an episode, and its row declares none",
     "Reset": "raised RuntimeError in reset: the floor is wet",
+    "Exit": "raised SystemExit: 3",
+    "Info": "returned info None, not a dictionary",
+    "Flags": "returned array\\(\\[0., 0.\\]\\) for terminated or truncated, neither True nor False",
+    "Mask": "gave action_mask \\[True, True, False\\]; it must hold a truth value for each of 2 actions",
+    "Forbidden": "gave action_mask \\[False, False\\]; .* at least one of them True",
 }
 
 
