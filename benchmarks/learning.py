@@ -6,11 +6,9 @@ Each domain is trained with no more experience and no more simulations than the 
 off and learning on, at no more than 2,500 simulations, over five seeds. The same planner on the true model, an exact
 Bayes filter read off the environment itself, is given the evaluation's budget. Values are normalised so that 0 is the
 best constant action and 1 the exact optimum; where the two are equal (coin flip) the reward itself stands there.
-Evaluation starts from the environment's starting state. Extended tiger's training ends with a door opened in its last
-fiftieth, after which the environment starts anew by itself: when it was put back without the agent's knowing, two of
-five agents, thinking that they stood, stood up uninformed, where every way out costs more than any short horizon can
-win back, and stayed at -1 for ever. The bound is one-sided, 95 %, Student's t over seeds. Writes
-`benchmarks/results/learning.json`.
+Evaluation starts from the environment's starting state: it is put back there, except that extended tiger's training
+ends with a door opened in its last fiftieth, after which the environment starts anew by itself. The bound is
+one-sided, 95 %, Student's t over seeds. Writes `benchmarks/results/learning.json`.
 """
 
 import argparse

@@ -81,7 +81,7 @@ def test_one_within_another():
 
 
 def test_lives_in_processes_stop_together():
-    suite = Suite("slow", 1, "", 500.0, 2, {"test/Slow-v0": 10**6})
+    suite = Suite("slow", 1, "", 500.0, 2, {"test/Slow-v0": 10**4})
     began = []
 
     def look(going):
