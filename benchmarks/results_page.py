@@ -3,6 +3,7 @@
 python benchmarks/results_page.py
 """
 
+import itertools
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -63,10 +64,10 @@ def curves() -> str:
     for path in sorted(RESULTS.glob("curve-*.json")):
         found = json.loads(path.read_text())
         points = found["points"]
-        tenth = max(1, len(points) // 10)
+        edges = [round(tenth * len(points) / 10) for tenth in range(11)]
         means = [
-            sum(point["reward"] for point in part) / len(part)
-            for part in (points[start : start + tenth] for start in range(0, len(points) - tenth + 1, tenth))
+            sum(point["reward"] for point in points[start:end]) / (end - start)
+            for start, end in itertools.pairwise(edges)
         ]
         rows.append(
             (
@@ -156,10 +157,10 @@ one noisy two-core machine: quote ratios, which come from interleaved runs.
 action and 1 at the exact optimum; at the coin flip, where the two are one, it is the reward. The bound is one-sided,
 over five seeds. The true model is the same planner over an exact filter of the environment, at the same budget.
 
-Extended tiger misses its mark. Two of five lives stay at the constant action's value. In the one that was looked at the
-agent, sitting, tries doors for ever: that costs 1 a cycle, no more than listening does, and is safe, while the plan that
-pays takes four cycles, of which a wrong one costs 100. The history then holds nothing else, and the model learns nothing
-that would call it away.
+Extended tiger misses its mark. Two of five lives stay at the constant action's value. In the one that was looked at
+the agent, sitting, tries doors for ever: that costs 1 a cycle, no more than listening does, and is safe, while the plan
+that pays takes four cycles, of which a wrong one costs 100. The history then holds nothing else, and the model learns
+nothing that would call it away.
 
 {learning()}
 
