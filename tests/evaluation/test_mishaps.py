@@ -59,7 +59,7 @@ def test_paths_that_cannot_be(tmp_path, monkeypatch, capsys):
     assert "plot must be a file that ends in .svg" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("text", ["1 / 0", "def", "import no_such_module_at_all"])
+@pytest.mark.parametrize("text", ["1 / 0", "def", "raise SystemExit(3)", "import no_such_module_at_all"])
 def test_a_module_that_cannot_be_imported(text, tmp_path, monkeypatch, capsys):
     (tmp_path / "broken_registrations.py").write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
@@ -108,11 +108,13 @@ def test_what_is_no_whole_number(value):
 def test_a_score_whose_lives_failed_says_so_to_the_shell(tmp_path, monkeypatch, capsys):
     suite = tmp_path / "mishaps.toml"
     suite.write_text(
-        'name = "mishaps"\nversion = 1\nsummary = "[/x] y"\ntemperature = 300.0\nseeds = 1\n'
+        'name = "[/x] mishaps"\nversion = 1\nsummary = "[/x] y"\ntemperature = 300.0\nseeds = 1\n'
         '[cycles]\n"aixi/CoinFlip-v0" = 20\n'
     )
     assert aixi(monkeypatch, "score", "clumsy", "--suite", suite, "--workers", 1) == 1
-    assert "[/x] y" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert shown.count("[/x] mishaps") == 2
+    assert "[/x] y" in shown
     assert aixi(monkeypatch, "score", "random", "--suite", suite, "--workers", 1) == 0
 
 
