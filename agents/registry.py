@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from aixi.agents.base import Agent
-from aixi.errors import InvalidValueError
+from aixi.errors import AgentFaultError, AixiError, InvalidValueError
 from aixi.registry import Registry, load_object
 
 
@@ -19,11 +19,14 @@ class AgentSpec:
         name: what users type.
         entry_point: `module:Class` of an `Agent`; its constructor's keyword arguments are the options.
         summary: one line.
+        version: grows with every change that moves what the agent does; stored results of an earlier one are
+            not taken for its own. An agent of another package needs none: its source files are compared.
     """
 
     name: str
     entry_point: str
     summary: str
+    version: int = 1
 
 
 AGENTS: Registry[AgentSpec] = Registry(
@@ -108,11 +111,22 @@ def make_agent(name: str, /, **options: Any) -> Agent:
         name: name in `AGENTS`.
         options: keyword arguments of its constructor; texts are converted to the annotated types.
 
+    Raises:
+        InvalidValueError: if an option is wrong.
+        AgentFaultError: if the constructor raises an error that is none of the suite's.
+
     Example:
         >>> make_agent("constant", action="1").action
         1
     """
-    agent: Agent = load_object(AGENTS[name].entry_point)(**convert_options(name, options))
+    converted = convert_options(name, options)
+    try:
+        agent: Agent = load_object(AGENTS[name].entry_point)(**converted)
+    except AixiError:
+        raise
+    except Exception as error:
+        chosen = ", ".join(f"{key}={value}" for key, value in converted.items()) or "its defaults"
+        raise AgentFaultError(f"agent {name} raised {type(error).__name__}, made with {chosen}: {error}") from error
     return agent
 
 

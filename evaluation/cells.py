@@ -1,28 +1,32 @@
-"""The lives behind a score: every agent, environment and seed of a suite, in as many processes as wanted."""
+"""The lives behind a score: every agent, environment and seed of a suite, wherever they are lived."""
 
 import contextlib
-import multiprocessing
-import signal
+import math
+import os
 import time
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from typing import Any
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from aixi.agents.registry import make_agent, parse_agent
 from aixi.errors import AixiError, InvalidValueError, at_least, require
-from aixi.evaluation.complexity import description_bits
+from aixi.evaluation import allocation
+from aixi.evaluation.complexity import description_bits, description_hash
 from aixi.evaluation.interrupt import Interrupt
-from aixi.evaluation.life import Life
-from aixi.evaluation.provenance import machine, versions
-from aixi.evaluation.runner import run
-from aixi.evaluation.scoring import Cell, CellResult, ScoreResult, summarise
-from aixi.evaluation.suite import Suite, load_suite
+from aixi.evaluation.provenance import machine
+from aixi.evaluation.records import Cell, CellResult, cell_key, configuration
+from aixi.evaluation.results import ScoreResult, Tuning
+from aixi.evaluation.schedule import OnCell, OnTick, live_cells
+from aixi.evaluation.scoring import cube, summarise
+from aixi.evaluation.store import Store
+from aixi.evaluation.suite import Suite, load_suite, suite_names
 from aixi.evaluation.world import find_row, import_modules
 
-_TICK = 0.1  # seconds between looks at what the lives are doing
-
-OnCell = Callable[[CellResult], None]
-OnTick = Callable[[dict[Cell, int]], None]
+_REFERENCE = Path(__file__).parent / "reference"
 
 
 def score(
@@ -33,45 +37,206 @@ def score(
     workers: int = 1,
     relabel: bool = True,
     imports: Sequence[str] = (),
+    weighting: str = "tempered",
+    store: str | os.PathLike[str] | Store | None = None,
+    reference: bool = True,
+    precision: float | None = None,
+    budget: float | None = None,
+    deadline: float | None = None,
+    memory: int | None = None,
+    executor: Executor | None = None,
     on_cell: OnCell | None = None,
     on_tick: OnTick | None = None,
 ) -> ScoreResult:
     """Scores agents on a suite: each in one configuration, in every environment, at every seed.
 
-    The same call gives the same bits whatever the number of workers. A life that fails counts as value 0, the
-    random level; its error is kept. Ctrl-C ends the lives that go on, without a trace of them, and returns
-    the rest.
+    The same call gives the same bits whatever the number of workers, and wherever they are. A life that fails
+    through the agent's fault counts with the lower of 0, the random level, and what it had earned; an
+    environment that fails is left out for all agents. Ctrl-C ends the lives that go on, without a trace of
+    them, and returns the rest; with a store, the same call goes on from there.
 
     Args:
         agents: in text form, `name` or `name:key=value,...`.
         suite: a suite, its name, or the path of its TOML file.
         seeds: number of seeds, counted from 0, or the seeds themselves; the suite's own number if None.
-        workers: number of processes. More than one start Python anew, so that a script must guard its main
-            part with `if __name__ == "__main__"`.
+        workers: lives at a time, each in a process of its own.
         relabel: whether each seed permutes discrete actions, the same way for all agents.
         imports: modules with third-party registrations, imported in every process.
-        on_cell: called with each life that has ended, as it ends.
+        weighting: what the score is weighted by: `tempered`, `literal`, `strata`, `uniform`, or the name or the
+            path of a value weighting.
+        store: what keeps every life as it ends, or the path of its file; lives found there are not lived again.
+        reference: whether lives that the package ships for this suite are used, and their agents shown.
+        precision: add seeds, where they help most, until the half-widths of all paired differences between
+            agents are at most this, in units of score; `seeds` are then the first ones.
+        budget: seconds after which no more seeds are added.
+        deadline: seconds after which a life fails.
+        memory: bytes that a life may take on top of what its process begins with.
+        executor: where lives are lived, instead of this machine's processes; it must run Python functions.
+        on_cell: called with each life that has ended, as it ends, and whether it was stored already.
         on_tick: called ten times a second with the lives that go on and the cycles they have lived.
 
     Raises:
         UnknownNameError: if there is no such suite, agent or environment.
         InvalidValueError: if an option is wrong.
+        StoreError: if the store cannot be read or written; what it holds stays.
     """
     began = time.perf_counter()
     suite = load_suite(suite) if isinstance(suite, str) else suite
     workers = at_least("workers", workers, 1)
-    cells = plan(agents, suite, seeds=seeds, imports=imports)
-    rows = {environment: find_row(environment) for environment in suite.cycles}
-    lengths = {environment: description_bits(row) for environment, row in rows.items()}
-    pool = _Pool(cells, relabel, tuple(imports), on_cell or _ignore, on_tick or _ignore)
-    interrupted = pool.live(workers)
-    results = [result for result in pool.results if result is not None]
-    chosen = list(dict.fromkeys(cell.seed for cell in cells))
-    table = summarise(suite, agents, chosen, relabel, results, rows, lengths)
-    table.interrupted = interrupted
+    _check_limits(precision=precision, budget=budget, deadline=deadline, memory=memory)
+    cells = plan(agents, suite, seeds=seeds, relabel=relabel, imports=imports)
+    pilot = None
+    if precision is not None:
+        require(len(agents) > 1, f"a precision is that of differences between agents, got one agent: {agents[0]}")
+        chosen = list(dict.fromkeys(cell.seed for cell in cells))
+        require(chosen == list(range(len(chosen))), f"a precision needs a number of seeds, not a list, got {chosen}")
+        pilot = max(allocation.PILOT, len(chosen))
+        cells = plan(agents, suite, seeds=pilot, relabel=relabel, imports=imports)
+    shipped = _shipped(suite, relabel) if reference else {}
+    results: list[CellResult] = []
+    lost = stored = 0
+    opened = contextlib.nullcontext(store) if isinstance(store, Store) else Store(store)
+    with opened as found, Interrupt() as interrupt:
+        while cells:
+            keys = {cell: cell_key(cell) for cell in cells}
+            there = [msgspec.structs.replace(shipped[keys[cell]], cell=cell) for cell in cells if keys[cell] in shipped]
+            outcome = live_cells(
+                [(keys[cell], cell) for cell in cells if keys[cell] not in shipped],
+                found,
+                executor=executor,
+                workers=workers,
+                imports=imports,
+                deadline=deadline,
+                memory=memory,
+                on_cell=on_cell,
+                on_tick=on_tick,
+                interrupt=interrupt,
+            )
+            results += there + outcome.results
+            lost += len(outcome.lost)
+            stored += outcome.stored + len(there)
+            if outcome.interrupted or outcome.lost or precision is None or pilot is None:
+                break
+            left = math.inf if budget is None else max(0.0, budget - (time.perf_counter() - began)) * workers
+            values, weights = cube(suite, agents, results, weighting)
+            extra = allocation.next_seeds(values, weights, _costs(suite, agents, results), precision, left, pilot)
+            cells = [
+                Cell(agent, environment, seed, cycles, relabel)
+                for agent in agents
+                for (environment, cycles), count, more in zip(suite.cycles.items(), _lived(values), extra, strict=True)
+                for seed in range(count, count + int(more))
+            ]
+        shown, beside = _beside(agents, results, shipped.values())
+        table = summarise(
+            suite, shown, results + beside, weighting=weighting, tunings=_tunings(found, shown), pilot=pilot
+        )
+    table.lost, table.stored, table.interrupted = lost, stored, interrupt.requested
     table.seconds = time.perf_counter() - began
-    table.workers, table.versions, table.machine = workers, versions(), machine()
+    table.workers, table.machine = workers, machine()
     return table
+
+
+def rescore(
+    store: str | os.PathLike[str],
+    suite: str | Suite,
+    *,
+    agents: Sequence[str] | None = None,
+    relabel: bool = True,
+    imports: Sequence[str] = (),
+    weighting: str = "tempered",
+    reference: bool = True,
+) -> ScoreResult:
+    """Returns the table of scores of stored lives; none is lived.
+
+    Args:
+        store: file that `score` kept them in; it is only read.
+        suite: a suite, its name, or the path of its TOML file.
+        agents: in text form; all that have a life in an environment of the suite if None.
+        relabel: whether lives with permuted actions are meant.
+        imports: modules with third-party registrations.
+        weighting: as for `score`.
+        reference: whether agents of the lives that the package ships for this suite are shown beside.
+
+    Raises:
+        InvalidValueError: if the store holds no such life.
+        StoreError: if the store cannot be read.
+    """
+    began = time.perf_counter()
+    suite = load_suite(suite) if isinstance(suite, str) else suite
+    import_modules(imports)
+    with Store(store, readonly=True) as found:
+        results = list(_valid(found.results(), suite, relabel).values())
+        if agents is None:
+            agents = list(dict.fromkeys(result.cell.agent for result in results))
+        results = [result for result in results if result.cell.agent in agents]
+        require(bool(results), f"{store} holds no life of suite {suite.name} v{suite.version}; see aixi score --store")
+        shipped = _shipped(suite, relabel) if reference else {}
+        shown, beside = _beside(agents, results, shipped.values())
+        table = summarise(suite, shown, results + beside, weighting=weighting, tunings=_tunings(found, shown))
+    table.stored = len(results)
+    table.seconds = time.perf_counter() - began
+    table.machine = machine()
+    return table
+
+
+def compare(
+    first: str,
+    second: str,
+    suite: str | Suite,
+    *,
+    store: str | os.PathLike[str] | None = None,
+    relabel: bool = True,
+    imports: Sequence[str] = (),
+    weighting: str = "tempered",
+) -> ScoreResult:
+    """Returns the table of two agents from stored lives; its one pair tells who is better where.
+
+    Args:
+        first: agent in text form.
+        second: another one.
+        suite: a suite, its name, or the path of its TOML file.
+        store: file that `score` kept lives in; those that the package ships count too.
+        relabel: as for `rescore`.
+        imports: modules with third-party registrations.
+        weighting: as for `score`.
+
+    Raises:
+        InvalidValueError: if one of them has no life there.
+    """
+    suite = load_suite(suite) if isinstance(suite, str) else suite
+    import_modules(imports)
+    require(_identity(first) != _identity(second), f"two agents are compared, got {first} twice")
+    lives = _shipped(suite, relabel)
+    tunings: dict[str, Tuning] = {}
+    if store is not None:
+        with Store(store, readonly=True) as found:
+            lives |= _valid(found.results(), suite, relabel)
+            tunings = _tunings(found, [first, second])
+    results = [
+        msgspec.structs.replace(result, cell=msgspec.structs.replace(result.cell, agent=agent))
+        for agent in (first, second)
+        for result in lives.values()
+        if _identity(result.cell.agent) == _identity(agent)
+    ]
+    for agent in (first, second):
+        require(
+            any(result.cell.agent == agent for result in results),
+            f"no life of {agent} is stored for suite {suite.name} v{suite.version}; run aixi score {agent} "
+            f"--suite {suite.name} --store FILE",
+        )
+    return summarise(suite, [first, second], results, weighting=weighting, tunings=tunings)
+
+
+def load_result(path: str | os.PathLike[str]) -> ScoreResult:
+    """Returns the table that `aixi score --json` wrote.
+
+    Raises:
+        InvalidValueError: if the file is none.
+    """
+    try:
+        return msgspec.json.decode(Path(path).read_bytes(), type=ScoreResult)
+    except (OSError, msgspec.DecodeError) as error:
+        raise InvalidValueError(f"{path} is not a table that aixi score --json wrote: {error}") from error
 
 
 def plan(
@@ -79,6 +244,7 @@ def plan(
     suite: Suite,
     *,
     seeds: int | Sequence[int] | None = None,
+    relabel: bool = True,
     imports: Sequence[str] = (),
 ) -> list[Cell]:
     """Returns the lives of a score, all of whose arguments are found sound; they are those of `score`."""
@@ -104,145 +270,85 @@ def plan(
     for environment in suite.cycles:
         description_bits(find_row(environment))
     return [
-        Cell(agent, environment, seed, cycles)
+        Cell(agent, environment, seed, cycles, relabel)
         for agent in agents
         for environment, cycles in suite.cycles.items()
         for seed in chosen
     ]
 
 
-def _ignore(_: Any) -> None:
-    pass
+def _check_limits(**limits: float | None) -> None:
+    for name, limit in limits.items():
+        require(limit is None or limit > 0, f"{name} must be above 0, got {limit}")
 
 
-class _Pool:
-    """Cells, what became of them, and who is told."""
-
-    def __init__(
-        self, cells: list[Cell], relabel: bool, imports: tuple[str, ...], on_cell: OnCell, on_tick: OnTick
-    ) -> None:
-        self.cells = cells
-        self.results: list[CellResult | None] = [None] * len(cells)
-        self._relabel = relabel
-        self._imports = imports
-        self._on_cell = on_cell
-        self._on_tick = on_tick
-
-    def live(self, workers: int) -> bool:
-        """Lives all cells; returns whether Ctrl-C left some out."""
-        if min(workers, len(self.cells)) == 1:
-            with contextlib.suppress(KeyboardInterrupt):  # the second one
-                self._live_here()
-        else:
-            self._live_in_processes(workers)
-        return None in self.results
-
-    def _live_here(self) -> None:
-        told = time.monotonic()
-        with Interrupt() as interrupt:
-            for index, cell in enumerate(self.cells):
-                if interrupt.requested:
-                    return
-
-                def tell(life: Life, cell: Cell = cell) -> None:
-                    nonlocal told
-                    if time.monotonic() - told >= _TICK:
-                        told = time.monotonic()
-                        self._on_tick({cell: life.cycle})
-
-                result = _live(cell, self._relabel, tell)
-                if result is None:
-                    return
-                self._end(index, result)
-
-    def _live_in_processes(self, workers: int) -> None:
-        context = multiprocessing.get_context("spawn")
-        lived = context.Array("q", len(self.cells) + 1, lock=False)
-        strangers = set(multiprocessing.active_children())
-        with (
-            Interrupt() as interrupt,
-            ProcessPoolExecutor(
-                min(workers, len(self.cells)), context, initializer=_enter, initargs=(lived, self._imports)
-            ) as executor,
-        ):
-            waiting: dict[Future[CellResult | None], int] = {
-                executor.submit(_live_in_worker, index, cell, self._relabel): index
-                for index, cell in enumerate(self.cells)
-            }
-            try:
-                while waiting:
-                    done, _ = wait(waiting, timeout=_TICK, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        index = waiting.pop(future)
-                        if not future.cancelled():
-                            self._end(index, _outcome(future, self.cells[index]))
-                    self._on_tick({self.cells[index]: lived[index] for index in waiting.values() if lived[index]})
-                    if interrupt.requested and not lived[_STOP]:
-                        lived[_STOP] = True
-                        for future in waiting:
-                            future.cancel()
-            except KeyboardInterrupt:  # the second one
-                executor.shutdown(wait=False, cancel_futures=True)
-                for child in multiprocessing.active_children():
-                    if child not in strangers:
-                        child.kill()
-
-    def _end(self, index: int, result: CellResult | None) -> None:
-        self.results[index] = result
-        if result is not None:
-            self._on_cell(result)
+def _costs(suite: Suite, agents: Sequence[str], results: Sequence[CellResult]) -> NDArray[np.float64]:
+    """Returns the seconds that one more seed takes, float64[environments]: a life of each agent."""
+    spent: dict[str, list[float]] = {environment: [] for environment in suite.cycles}
+    for result in results:
+        spent[result.cell.environment].append(result.seconds)
+    # A life that came from elsewhere in no time at all still has a price.
+    return np.array([len(agents) * max(math.fsum(times) / max(len(times), 1), 1e-3) for times in spent.values()])
 
 
-def _outcome(future: "Future[CellResult | None]", cell: Cell) -> CellResult | None:
+def _lived(values: NDArray[np.float64]) -> list[int]:
+    """Returns how many seeds each environment has, where they are counted from 0."""
+    return [int(count) for count in (~np.isnan(values)).any(axis=0).sum(axis=1)]
+
+
+def _valid(stored: Iterable[tuple[str, CellResult]], suite: Suite, relabel: bool) -> dict[str, CellResult]:
+    """Returns the lives, by key, that are still those of the suite: its cycles, and its environments as they are now.
+
+    So must be the agents, except one that is not installed any more. Of its lives in one cell the latest counts.
+    """
+    latest: dict[Cell, tuple[str, CellResult]] = {}
+    for key, result in stored:
+        cell = result.cell
+        if suite.cycles.get(cell.environment) != cell.cycles or cell.relabel != relabel:
+            continue
+        try:
+            if cell_key(cell) != key:
+                continue
+        except AixiError:  # no such agent here, or no such option
+            if result.description_hash != description_hash(find_row(cell.environment)):
+                continue
+        if cell not in latest or latest[cell][1].ended < result.ended:
+            latest[cell] = key, result
+    return dict(latest.values())
+
+
+def _shipped(suite: Suite, relabel: bool) -> dict[str, CellResult]:
+    """Returns the lives that come with the package for a suite, by key."""
+    path = _REFERENCE / f"{suite.name}.sqlite"
+    if not path.exists() or suite.name not in suite_names() or suite != load_suite(suite.name):
+        return {}
+    with Store(path, readonly=True) as store:
+        return _valid(store.results(), suite, relabel)
+
+
+def _beside(
+    agents: Sequence[str], results: Sequence[CellResult], shipped: Iterable[CellResult]
+) -> tuple[list[str], list[CellResult]]:
+    """Returns the agents of a table, those of shipped lives that were not asked for among them, and their lives."""
+    asked = [_identity(agent) for agent in agents]
+    seeds = {result.cell.seed for result in results}
+    beside = [result for result in shipped if result.cell.seed in seeds and _identity(result.cell.agent) not in asked]
+    return list(dict.fromkeys([*agents, *(result.cell.agent for result in beside)])), beside
+
+
+def _tunings(store: Store, agents: Iterable[str]) -> dict[str, Tuning]:
+    """Returns what is on record of the search for each agent's configuration; the sum of several searches."""
+    found: dict[str, Tuning] = {}
+    for record in store.tunings():
+        for agent in agents:
+            if _identity(agent) == _identity(record.agent):
+                found[agent] = record.tuning
+    return found
+
+
+def _identity(agent: str) -> tuple[object, ...]:
+    """Returns what two texts of one agent share; of an agent that is not installed any more, the text itself."""
     try:
-        return future.result()
-    except Exception as error:  # the worker itself died, or could not start
-        return CellResult(cell=cell, error=f"{type(error).__name__}: {error}")
-
-
-_STOP = -1
-_lived: Any = None  # in a worker: the shared int64[cells + 1], cycles that each cell has lived; last, whether to stop
-
-
-def _enter(lived: Any, imports: tuple[str, ...]) -> None:
-    """Prepares a worker: Ctrl-C in the terminal reaches all processes, and a life heeds it at the end of a cycle."""
-    global _lived
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _lived = lived
-    import_modules(imports)
-
-
-def _live_in_worker(index: int, cell: Cell, relabel: bool) -> CellResult | None:
-    def tell(life: Life) -> None:
-        _lived[index] = life.cycle
-        if _lived[_STOP]:
-            life.interrupt.requested = True
-
-    return _live(cell, relabel, tell)
-
-
-def _live(cell: Cell, relabel: bool, on_cycle: Callable[[Life], None]) -> CellResult | None:
-    """Lives one cell; None if it was interrupted."""
-    began = time.perf_counter()
-    try:
-        result = run(
-            cell.agent,
-            cell.environment,
-            cycles=cell.cycles,
-            seed=cell.seed,
-            relabel=relabel,
-            on_cycle=on_cycle,
-        )
-    except AixiError as error:
-        return CellResult(cell=cell, seconds=time.perf_counter() - began, error=str(error))
-    except Exception as error:  # an agent's own fault must not cost the other lives
-        return CellResult(cell=cell, seconds=time.perf_counter() - began, error=f"{type(error).__name__}: {error}")
-    if result.interrupted:
-        return None
-    return CellResult(
-        cell=cell,
-        average_reward=result.average_reward,
-        bits_per_percept=result.bits_per_percept,
-        percept_hash=result.percept_hash,
-        seconds=result.seconds,
-    )
+        return configuration(agent)
+    except AixiError:
+        return (agent,)

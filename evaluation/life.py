@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from aixi.agents.base import Agent, RewardRange
-from aixi.errors import EnvironmentFaultError
+from aixi.errors import AgentFaultError, AixiError, EnvironmentFaultError
 from aixi.evaluation.curve import Curve, CurvePoint
 from aixi.evaluation.interrupt import Interrupt
 from aixi.evaluation.world import World, stream
@@ -28,6 +28,10 @@ class Life:
         cycles: cycles planned.
         on_cycle: called after each cycle.
         started: `time.perf_counter()` when the life was asked for.
+
+    Raises:
+        UnsupportedSpaceError: if the agent cannot live in these spaces.
+        AgentFaultError: if it raises an error that is none of the suite's.
 
     Attributes:
         agent: the agent.
@@ -60,14 +64,22 @@ class Life:
         self._started = started
         rewards = RewardRange.finite(*world.row.rewards)
         seed = stream(world.seed, "agent")
-        agent.reset(
-            world.observation_space,
-            world.action_space,
-            rewards,
-            seed,
-            cycles=cycles,
-            episodic=world.row.episodic,
-        )
+        try:
+            agent.reset(
+                world.observation_space,
+                world.action_space,
+                rewards,
+                seed,
+                cycles=cycles,
+                episodic=world.row.episodic,
+            )
+        except AixiError:
+            raise
+        except Exception as error:
+            raise AgentFaultError(
+                f"agent {type(agent).__name__} raised {type(error).__name__} in reset: {error} "
+                f"(environment {world.name}, seed {world.seed})"
+            ) from error
 
     @property
     def cycle(self) -> int:

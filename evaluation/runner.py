@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -82,11 +82,13 @@ class LifeFaultError(EnvironmentFaultError):
 
     Attributes:
         result: what the life showed until then.
+        fault: whose fault it was, `agent` or `environment`.
     """
 
-    def __init__(self, message: str, result: RunResult) -> None:
+    def __init__(self, message: str, result: RunResult, fault: Literal["agent", "environment"]) -> None:
         super().__init__(message)
         self.result = result
+        self.fault = fault
 
 
 def run(
@@ -126,6 +128,7 @@ def run(
         UnknownNameError: if there is no such agent or environment.
         InvalidValueError: if an option is wrong, a path cannot be written, or the saved life is another one.
         LifeFaultError: if the environment fails, after the state is saved, or if the agent does.
+        AgentFaultError: if the agent fails before its first cycle.
         StateFileError: if a state cannot be read or written.
 
     Example:
@@ -195,14 +198,14 @@ def run(
                         _save(save, life, identity)
                     except StateFileError as error:
                         message += f"; {error}"
-                raise LifeFaultError(message, result) from fault
+                raise LifeFaultError(message, result, "environment") from fault
             except ListenerError as error:
                 raise error.__cause__ or error from None
             except Exception as error:  # the agent's own fault: its state is worth nothing
                 life.broken = True
                 what = f"agent {identity['agent']} raised {type(error).__name__}: {error}"
                 message = f"{what} (environment {world.name}, cycle {world.cycle + 1}, seed {world.seed})"
-                raise LifeFaultError(message, _result(life, identity, interrupted=False)) from error
+                raise LifeFaultError(message, _result(life, identity, interrupted=False), "agent") from error
             except KeyboardInterrupt:  # the second one: the cycle was cut, so that its state is worth nothing
                 return _result(life, identity, interrupted=True)
             if save is not None:

@@ -14,9 +14,13 @@ from rich.table import Table
 from rich.text import Text
 
 from aixi.environments.registry import EnvironmentRow
+from aixi.evaluation.complexity import Description
+from aixi.evaluation.intervals import FEWEST_SEEDS, Interval
 from aixi.evaluation.life import Life
+from aixi.evaluation.records import Cell, CellResult
+from aixi.evaluation.results import ScoreResult
 from aixi.evaluation.runner import RunResult
-from aixi.evaluation.scoring import Cell, CellResult, ScoreResult
+from aixi.evaluation.tuning import TuneResult
 
 _PLAIN_WIDTH = 120  # columns without a terminal
 _PLAIN_SECONDS = 5.0  # between plain lines of one life
@@ -153,17 +157,20 @@ def _late(result: RunResult) -> str:
 
 
 class ScoreView:
-    """Shows the lives of a score: a bar for each one that goes on, a line for each one that has ended."""
+    """Shows the lives of a score: a bar for each one that goes on, a line for each one that has ended.
 
-    def __init__(self, screen: Console, agents: Sequence[str], environments: Iterable[str], seeds: int) -> None:
-        screen, environments = _narrower(screen), list(environments)
-        total = len(agents) * len(environments) * seeds
+    Args:
+        screen: the console.
+        cells: the lives that are known to come; there may be more.
+    """
+
+    def __init__(self, screen: Console, cells: Sequence[Cell] = ()) -> None:
+        screen = _narrower(screen)
         self._screen = screen
-        self._count = len(str(total))
-        self._total = total
-        self._agent = max(map(len, agents))
-        self._environment = max(map(len, environments))
-        self._done = 0
+        self._known = set(cells)
+        self._agent = max((len(cell.agent) for cell in cells), default=0)
+        self._environment = max((len(cell.environment) for cell in cells), default=0)
+        self._done = self._stored = 0
         self._tasks: dict[Cell, Any] = {}
         self._bars = Progress(
             TextColumn("{task.description}"),
@@ -174,7 +181,7 @@ class ScoreView:
             expand=True,
             disable=not screen.is_terminal,
         )
-        self._all = self._bars.add_task("[bold]lives[/]", total=total)
+        self._all = self._bars.add_task("[bold]lives[/]", total=len(self._known))
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -184,16 +191,23 @@ class ScoreView:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bars.stop()
+        if self._stored:
+            self._screen.print(f"{self._stored} lives were stored already")
 
-    def end(self, result: CellResult) -> None:
-        """Shows a life that has ended."""
+    def end(self, result: CellResult, stored: bool) -> None:
+        """Shows a life that has ended; those that were stored already are only counted."""
         self._done += 1
+        self._stored += stored
         cell = result.cell
+        self._meet(cell)
         if cell in self._tasks:
             self._bars.remove_task(self._tasks.pop(cell))
-        self._bars.update(self._all, completed=self._done)
-        earned = "failed" if result.average_reward is None else f"{result.average_reward:.4f}"
-        line = f"{self._done:>{self._count}}/{self._total} {self._name(cell)} {earned:>9}"
+        self._bars.update(self._all, completed=self._done, total=len(self._known))
+        if stored:
+            return
+        earned = "failed" if result.fault is not None else f"{result.average_reward:.4f}"
+        total = len(self._known)
+        line = f"{self._done:>{len(str(total))}}/{total} {self._name(cell)} {earned:>9}"
         line += f" {duration(result.seconds):>8}"
         self._screen.print(Text(line), no_wrap=True, overflow="ellipsis")
         if result.error is not None:
@@ -202,9 +216,15 @@ class ScoreView:
     def tell(self, lives: dict[Cell, int]) -> None:
         """Shows the lives that go on."""
         for cell, cycles in lives.items():
+            self._meet(cell)
             if cell not in self._tasks:
                 self._tasks[cell] = self._bars.add_task(escape(self._name(cell)), total=cell.cycles)
             self._bars.update(self._tasks[cell], completed=cycles)
+
+    def _meet(self, cell: Cell) -> None:
+        self._known.add(cell)
+        self._agent = max(self._agent, len(cell.agent))
+        self._environment = max(self._environment, len(cell.environment))
 
     def _name(self, cell: Cell) -> str:
         return f"{cell.agent:{self._agent}} {cell.environment:{self._environment}} seed {cell.seed}"
@@ -216,44 +236,128 @@ class _Count(ProgressColumn):
 
 
 def show_score(screen: Console, result: ScoreResult) -> None:
-    """Prints the tables of a score: agents, then values by environment."""
+    """Prints the tables of a score: agents, then values by environment, then what is to be known of both."""
     screen.print()
     seeds = f"{len(result.seeds)} seed{'s' if len(result.seeds) != 1 else ''}"
+    count = sum(environment.excluded is None for environment in result.environments.values())
+    weighting = f"T = {result.temperature:g} bits" if result.weighting == "tempered" else f"weights {result.weighting}"
     screen.print(
-        f"[bold]{escape(result.suite)}[/] v{result.suite_version}  {seeds}  T = {result.temperature:g} bits: "
-        f"{result.effective_number:.1f} of {len(_environments(result))} environments count"
+        f"[bold]{escape(result.suite)}[/] v{result.suite_version}  {seeds}  {escape(weighting)}: "
+        f"{result.effective_numbers[result.weighting]:.1f} of {count} environments count"
         f"{'  interrupted' if result.interrupted else ''}"
     )
+    if result.quick:
+        screen.print("[yellow]quick: for trying out, not for publication[/]")
     screen.print()
-    table = _table(screen, "agent", "score", "95 % interval", "literal", "uniform")
-    for agent, row in sorted(result.agents.items(), key=lambda item: -(item[1].score or -math.inf)):
-        interval = "–" if row.interval is None else f"{row.interval[0]:.3f} … {row.interval[1]:.3f}"
+    names = list(result.effective_numbers)
+    others = [name for name in names if name != result.weighting]
+    table = _table(screen, "agent", "score", "95 % interval", "rank", *others, "cycles", "time")
+    for agent, row in result.agents.items():
         failed = f" [red]{row.failures} failed[/]" if row.failures else ""
+        rank = "–" if row.rank is None else "–".join(dict.fromkeys(f"{round(end)}" for end in row.rank))
         table.add_row(
             escape(agent) + failed,
-            f"[bold]{_number(row.score)}[/]",
-            interval,
-            *map(_number, (row.literal, row.uniform)),
+            f"[bold]{_number(row.mean)}[/]",
+            _interval(row.score),
+            rank,
+            *(_number(row.scores[name]) for name in others),
+            f"{row.cycles:,}",
+            duration(row.seconds),
         )
     _print_table(screen, table)
     screen.print()
     table = _table(screen, "environment", "K", "weight", "best\nconst", *map(escape, result.agents))
-    for name, first in _environments(result).items():
-        values = [_number(agent.environments[name].value) for agent in result.agents.values()]
+    for name, environment in result.environments.items():
+        values = [agent.environments[name].mean for agent in result.agents.values()]
         table.add_row(
-            escape(name), f"{first.description_bits:,}", f"{first.weight:.3f}", _number(first.constant_value), *values
+            escape(name) if environment.excluded is None else f"[strike]{escape(name)}[/]",
+            f"{environment.description_bits:,.0f}",
+            f"{environment.weights[result.weighting]:.3f}",
+            _number(environment.constant_value),
+            *map(_number, values),
         )
     _print_table(screen, table)
     screen.print()
+    for line in _remarks(result):
+        screen.print(Text(line, style="yellow"))
     screen.print("[dim]value: 0 random, 1 best known; K in bits; weight 2^(-K/T); literal: 2^-K[/]")
 
 
-def _environments(result: ScoreResult) -> dict[str, Any]:
-    return next(iter(result.agents.values())).environments
+def _remarks(result: ScoreResult) -> Iterable[str]:
+    """What a reader must know before trusting a table."""
+    if not all(agent.score and agent.score.trustworthy for agent in result.agents.values() if agent.mean is not None):
+        yield f"intervals marked ? are not trustworthy, since they are made of fewer than {FEWEST_SEEDS} seeds"
+    for name, environment in result.environments.items():
+        if environment.excluded is not None:
+            yield f"{name} is left out for all agents, since it failed: {environment.excluded}"
+    failures = sum(failure.fault == "agent" for failure in result.failures)
+    if failures:
+        yield f"{failures} lives failed through their agent's fault: each counts with the lower of 0 and what it had"
+    if result.lost:
+        yield f"{result.lost} lives are missing; the same command with the same store lives them"
+
+
+def show_tuning(screen: Console, result: TuneResult) -> None:
+    """Prints the configurations of each round, and the best one."""
+    for number, table in enumerate(result.rounds, 1):
+        screen.print()
+        screen.print(f"round {number}: {len(table.agents)} configurations, {len(table.seeds)} seeds")
+        rows = _table(screen, "configuration", "score", "95 % interval", "time")
+        for agent, row in table.agents.items():
+            score = _number(row.mean)
+            rows.add_row(escape(agent), score, _interval(row.score), duration(row.seconds))
+        _print_table(screen, rows)
+    spent = result.tuning
+    screen.print()
+    screen.print(f"best: [bold]{escape(result.agent)}[/]{'  interrupted' if result.interrupted else ''}")
+    screen.print(
+        f"[dim]on {escape(spent.suite)}: {spent.configurations} configurations, {spent.cells} lives, "
+        f"{spent.cycles:,} cycles, {duration(spent.seconds)}[/]"
+    )
+
+
+def show_description(screen: Console, description: Description, every: dict[str, float], *, source: bool) -> None:
+    """Prints what an environment's description is made of, and how long it is under each coder and charging."""
+    screen.print(
+        f"[bold]{escape(description.environment)}[/]  K = {description.bits:,.1f} bits, as {description.language}"
+    )
+    screen.print()
+    table = _table(screen, "charged", "kind", "bytes", "bits")
+    for part in description.parts:
+        table.add_row(escape(part.name), escape(part.kind), f"{part.bytes:,}", f"{part.bits:,.1f}")
+    _print_table(screen, table)
+    screen.print()
+    if description.tabular_bits is not None:
+        screen.print(f"as source {description.source_bits:,.1f} bits, as table {description.tabular_bits:,.1f} bits")
+    screen.print(f"choice among {description.languages} languages: {math.log2(description.languages):.1f} bits")
+    screen.print(f"free: {escape(', '.join(description.free))}")
+    if description.engines:
+        screen.print(f"[yellow]engines, free but large: {escape(', '.join(description.engines))}[/]")
+    screen.print()
+    coders = list(dict.fromkeys(name.partition("/")[0] for name in every))
+    chargings = list(dict.fromkeys(name.partition("/")[2] for name in every))
+    table = _table(screen, "bits by charging", *coders)
+    for charging in chargings:
+        table.add_row(charging, *(_bits(every.get(f"{coder}/{charging}")) for coder in coders))
+    _print_table(screen, table)
+    screen.print(f"[dim]SHA-256 {description.sha256}[/]")
+    if source:
+        screen.print()
+        screen.print(Text(description.text))
+
+
+def _bits(length: float | None) -> str:
+    return "–" if length is None else f"{length:,.1f}"
 
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
+
+
+def _interval(found: Interval | None) -> str:
+    if found is None:
+        return "–"
+    return f"{found.low:.3f} … {found.high:.3f}{'' if found.trustworthy else ' ?'}"
 
 
 def _print_table(screen: Console, table: Table) -> None:

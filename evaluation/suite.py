@@ -19,6 +19,9 @@ class Suite(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         temperature: T of the weights in bits, frozen for a version.
         seeds: number of seeds unless told otherwise.
         cycles: length of a life in cycles, by environment id.
+        quick: whether it is for trying out; its scores are marked as not for publication.
+        held_out: whether configurations may be searched on it; it then shares no environment with a suite that
+            is not.
     """
 
     name: str
@@ -27,6 +30,8 @@ class Suite(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     temperature: float
     seeds: int
     cycles: dict[str, int]
+    quick: bool = False
+    held_out: bool = False
 
     def __post_init__(self) -> None:
         require(bool(self.cycles), f"suite {self.name} must hold at least one environment")

@@ -2,15 +2,18 @@
 
 Legg and Hutter (2007) weigh an environment by 2^-K. Over a handful of real programs that is the score of the
 shortest one alone, since lengths differ by hundreds of bits. The tempered weights keep their order and their
-shape, and the temperature says how many environments count in effect.
+shape, and the temperature says how many environments count in effect; strata keep their order only.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from aixi.errors import InvalidValueError, require
+
+STRATUM_BITS = 1024.0
+"""Width of a stratum of K, in bits."""
 
 
 def tempered(description_bits: Sequence[float], temperature: float) -> NDArray[np.float64]:
@@ -40,6 +43,65 @@ def literal(description_bits: Sequence[float]) -> NDArray[np.float64]:
 def uniform(count: int) -> NDArray[np.float64]:
     """Returns equal weights, float64[count], summing to 1."""
     return tempered([0.0] * count, 1.0)
+
+
+def strata_of(description_bits: ArrayLike, width: float = STRATUM_BITS) -> NDArray[np.int64]:
+    """Returns the stratum of each environment, int64[environments]: floor(K / width).
+
+    Bins start at 0 and are equally wide, so that a new environment moves no other into another stratum.
+
+    Args:
+        description_bits: K of each environment, in bits.
+        width: of a bin, in bits.
+
+    Example:
+        >>> strata_of([1760, 2536, 3536]).tolist()
+        [1, 2, 3]
+    """
+    require(0 < width < np.inf, f"width must be above 0 bits, got {width}")
+    return np.floor(np.asarray(description_bits, np.float64) / width).astype(np.int64)
+
+
+def strata(description_bits: ArrayLike, width: float = STRATUM_BITS) -> NDArray[np.float64]:
+    """Returns weights by strata of K, float64[environments], summing to 1.
+
+    A stratum weighs half of the one before, whether or not anything is in that, and its environments share
+    its weight alike: so a few bits of noise in K change nothing, but at the edge of a bin.
+
+    Args:
+        description_bits: K of each environment, in bits.
+        width: of a bin, in bits.
+
+    Example:
+        >>> strata([1100, 1900, 2500]).round(4).tolist()
+        [0.3333, 0.3333, 0.3333]
+    """
+    bins = strata_of(description_bits, width)
+    require(len(bins) > 0, "weights need at least one environment, got none")
+    _, position, counts = np.unique(bins, return_inverse=True, return_counts=True)
+    unnormalised = np.exp2(-(bins - bins.min()).astype(np.float64)) / counts[position]
+    weights: NDArray[np.float64] = unnormalised / unnormalised.sum()
+    return weights
+
+
+def contributions(weights: ArrayLike, values: ArrayLike) -> NDArray[np.float64]:
+    """Returns what each environment adds to a score, weight times value, float64[..., environments].
+
+    Args:
+        weights: float64[environments], summing to 1.
+        values: float64[..., environments].
+
+    Example:
+        >>> contributions([0.75, 0.25], [0.4, 0.8]).round(4).tolist()
+        [0.3, 0.2]
+    """
+    shares, earned = np.asarray(weights, np.float64), np.asarray(values, np.float64)
+    require(
+        earned.shape[-1:] == shares.shape,
+        f"values must be one for each environment, got shape {earned.shape} for {shares.shape}",
+    )
+    product: NDArray[np.float64] = shares * earned
+    return product
 
 
 def effective_number(weights: Sequence[float] | NDArray[np.float64]) -> float:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from aixi.predictors.base import Predictor
     from aixi.predictors.ctw import ContextTreeWeighting
     from aixi.predictors.factored import FactoredContextTreeModel, FactoredContextTreeWeighting
+    from aixi.predictors.mixture import MixturePredictor
     from aixi.predictors.model import EnvironmentModel, implements, source_tag
     from aixi.predictors.registry import PREDICTORS, PredictorSpec, make_predictor
     from aixi.predictors.transformer import FrozenTransformer, FrozenTransformerModel
@@ -23,6 +24,7 @@ __all__ = [
     "FactoredContextTreeWeighting",
     "FrozenTransformer",
     "FrozenTransformerModel",
+    "MixturePredictor",
     "Predictor",
     "PredictorSpec",
     "implements",
@@ -36,6 +38,7 @@ __getattr__ = exported_from(
         "base": ("Predictor",),
         "ctw": ("ContextTreeWeighting",),
         "factored": ("FactoredContextTreeModel", "FactoredContextTreeWeighting"),
+        "mixture": ("MixturePredictor",),
         "model": ("EnvironmentModel", "implements", "source_tag"),
         "registry": ("PREDICTORS", "PredictorSpec", "make_predictor"),
         "transformer": ("FrozenTransformer", "FrozenTransformerModel"),

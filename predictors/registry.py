@@ -39,6 +39,11 @@ PREDICTORS: Registry[PredictorSpec] = Registry(
         "aixi.predictors.transformer:FrozenTransformer",
         "one layer of random weights (Vaswani et al. 2017)",
     ),
+    PredictorSpec(
+        "mixture",
+        "aixi.predictors.mixture:MixturePredictor",
+        "logistic mixing of byte contexts (Mahoney 2005)",
+    ),
 )
 
 

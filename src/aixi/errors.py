@@ -27,6 +27,10 @@ class EnvironmentFaultError(AixiError, RuntimeError):
     """An environment raised, or returned what its own declaration forbids."""
 
 
+class AgentFaultError(AixiError, RuntimeError):
+    """An agent raised what none of the suite's own errors says, before its life began."""
+
+
 class StateFileError(AixiError, OSError):
     """A saved state cannot be written, or is not one that can be read back."""
 

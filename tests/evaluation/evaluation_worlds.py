@@ -1,5 +1,9 @@
 """Tiny environments for the tests of lives: some sound, some faulty, one known to Gymnasium alone."""
 
+import ctypes
+import os
+import signal
+import sys
 import time
 from typing import Any
 
@@ -8,13 +12,11 @@ import numpy as np
 from gymnasium import spaces
 
 from aixi.agents.baselines import RandomAgent
-from aixi.agents.mc_aixi import MCAIXI
 from aixi.agents.registry import AGENTS, AgentSpec
 from aixi.environments import Anchor, EnvironmentRow, register
-from aixi.predictors.model import EnvironmentModel
-from aixi.predictors.transformer import FrozenTransformerModel
 
 LIVES_BEFORE_FAULT = 37
+DEATHS = ("hang", "freeze", "deep", "segfault", "abort", "quit", "kill", "recursion", "print", "hoard", "crumbs")
 
 
 class Walk(gymnasium.Env[np.int64, np.int64]):
@@ -96,6 +98,52 @@ class Faulty(Walk):
         return super().step(action)
 
 
+class Deadly(Walk):
+    """A walk that brings down the process it is walked in, most kinds after some cycles."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+        self.lived = 0
+        self.hoard: list[Any] = []
+
+    def step(self, action: np.int64) -> Any:
+        self.lived += 1
+        if self.kind == "print":
+            print("x" * 1000)
+            os.write(1, b"y" * 1000)
+            os.write(2, b"z" * 1000)
+            assert sys.stdin.read() == ""
+        if self.kind == "hoard":
+            self.hoard.append(bytearray(1 << 20))
+        if self.kind == "crumbs":
+            self.hoard += [[index] for index in range(10**4)]
+        if self.lived > LIVES_BEFORE_FAULT:
+            if self.kind == "hang":
+                while True:
+                    pass
+            if self.kind == "freeze":  # in C code, and nobody else gets to run Python
+                ctypes.PyDLL(None).sleep(1000)
+            if self.kind == "deep":
+                self.hang_below(200)
+            if self.kind == "segfault":
+                ctypes.string_at(0)
+            if self.kind == "abort":
+                os.abort()
+            if self.kind == "quit":
+                os._exit(3)
+            if self.kind == "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            if self.kind == "recursion":
+                return self.step(action)
+        return super().step(action)
+
+    def hang_below(self, depth: int) -> None:
+        while not depth:
+            pass
+        self.hang_below(depth - 1)
+
+
 class Unmade(Walk):
     """A walk that cannot even be made."""
 
@@ -162,14 +210,37 @@ class Clumsy(RandomAgent):
         return super().act(mask)
 
 
-class Transformer(MCAIXI):
-    """MC-AIXI over a frozen Transformer."""
+class Noted(RandomAgent):
+    """Writes the seed of each life in the file `AIXI_TESTS_NOTES`, and takes `AIXI_TESTS_PACE` seconds for a cycle."""
 
-    def __init__(self) -> None:
-        super().__init__(horizon=2, simulations=4, exploration=0.3, exploration_decay=0.99)
+    def reset(self, observation_space: Any, action_space: Any, reward_range: Any, seed: Any, **facts: Any) -> None:
+        super().reset(observation_space, action_space, reward_range, seed, **facts)
+        self.pace = float(os.environ.get("AIXI_TESTS_PACE", "0"))
+        if "AIXI_TESTS_NOTES" in os.environ:
+            with open(os.environ["AIXI_TESTS_NOTES"], "a") as file:
+                file.write(f"{seed.entropy}\n")
 
-    def make_model(self, actions: int, percept_bits: int, seed: np.random.SeedSequence) -> EnvironmentModel:
-        return FrozenTransformerModel(actions, percept_bits, seed=int(seed.generate_state(1)[0]))
+    def act(self, mask: Any = None) -> Any:
+        time.sleep(self.pace)
+        return super().act(mask)
+
+
+class Sluggish(RandomAgent):
+    """Never comes to its tenth act, or ends the process there."""
+
+    acts = 0
+
+    def __init__(self, kind: str = "hang") -> None:
+        super().__init__()
+        self.kind = kind
+
+    def act(self, mask: Any = None) -> Any:
+        self.acts += 1
+        while self.acts == 10 and self.kind == "hang":
+            pass
+        if self.acts == 10 and self.kind == "exit":
+            raise SystemExit(3)
+        return super().act(mask)
 
 
 def _row(name: str, of: str, rewards: tuple[float, ...] = (-1.0, 0.0, 2.0), **kwargs: Any) -> EnvironmentRow:
@@ -205,6 +276,7 @@ for _made in (
     _row("Mask", "Faulty", kind="mask"),
     _row("Forbidden", "Faulty", kind="forbidden"),
     _row("Unmade", "Unmade"),
+    *(_row(kind.capitalize(), "Deadly", kind=kind) for kind in DEATHS),
 ):
     register(_made)
 
@@ -212,7 +284,9 @@ for _made in (
 def register_agents() -> None:
     """Registers the agents above: only while a test lives, since other tests go over all agents."""
     AGENTS.register(AgentSpec("clumsy", f"{__name__}:Clumsy", "fails at its tenth act"))
-    AGENTS.register(AgentSpec("transformer", f"{__name__}:Transformer", "a model unlike a context tree"))
+    AGENTS.register(AgentSpec("noted", f"{__name__}:Noted", "writes down each of its lives"))
+    AGENTS.register(AgentSpec("sluggish", f"{__name__}:Sluggish", "never comes to its tenth act"))
+    AGENTS.register(AgentSpec("transformer", "evaluation_transformer:Transformer", "a model unlike a context tree"))
 
 
 if "test/Unlisted-v0" not in gymnasium.registry:

@@ -4,11 +4,18 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from aixi.errors import InvalidValueError
-from aixi.evaluation.intervals import mean_interval, student_t_quantile
-from aixi.evaluation.weights import effective_number, literal, solve_temperature, tempered, uniform
+from aixi.evaluation.weights import (
+    contributions,
+    effective_number,
+    literal,
+    solve_temperature,
+    strata,
+    strata_of,
+    tempered,
+    uniform,
+)
 
 LENGTHS = st.lists(st.integers(100, 20_000), min_size=3, max_size=30, unique=True)
 
@@ -60,18 +67,36 @@ def test_temperature_must_be_positive(temperature):
         tempered([1, 2], temperature)
 
 
-@pytest.mark.parametrize("degrees", [1, 2, 3, 4, 9, 10, 29, 30, 1000])
-@pytest.mark.parametrize("probability", [0.01, 0.4, 0.5, 0.75, 0.975, 0.9995])
-def test_t_quantiles_equal_those_of_scipy(probability, degrees):
-    expected = stats.t.ppf(probability, degrees)
-    assert math.isclose(student_t_quantile(probability, degrees), expected, rel_tol=1e-10, abs_tol=1e-12)
+def test_strata_halve_across_bins_and_share_within():
+    # Bins 1, 1, 2 and 4 of 1,000 bits: 1, 1 / 2 and 1 / 8.
+    found = strata([1000, 1999, 2000, 4500], 1000)
+    np.testing.assert_allclose(found, np.array([1 / 2, 1 / 2, 1 / 2, 1 / 8]) / (13 / 8), rtol=1e-15)
+    assert strata_of([1000, 1999, 2000, 4500], 1000).tolist() == [1, 1, 2, 4]
 
 
-def test_interval_equals_that_of_scipy():
-    values = [0.31, 0.42, 0.12, 0.57, 0.33]
-    expected = stats.t.interval(0.95, 4, np.mean(values), stats.sem(values))
-    np.testing.assert_allclose(mean_interval(values), expected, rtol=1e-12)
+@given(LENGTHS, st.integers(100, 20_000))
+def test_a_new_environment_moves_no_other_into_another_stratum(lengths, new):
+    np.testing.assert_array_equal(strata_of(lengths), strata_of([*lengths, new])[:-1])
+    before, after = strata(lengths), strata([*lengths, new])[:-1]
+    others = strata_of(lengths) != strata_of([new])
+    if others.any():  # those of other strata keep their proportions
+        np.testing.assert_allclose(before[others] / before[others][0], after[others] / after[others][0], rtol=1e-12)
 
 
-def test_one_value_has_no_interval():
-    assert mean_interval([0.5]) is None
+@given(LENGTHS)
+def test_strata_sum_to_one(lengths):
+    assert math.isclose(strata(lengths).sum(), 1.0, rel_tol=1e-12)
+
+
+@pytest.mark.parametrize("width", [0.0, -1.0, math.inf])
+def test_width_of_strata_must_be_positive(width):
+    with pytest.raises(InvalidValueError, match="width must be above 0"):
+        strata([1, 2], width)
+
+
+def test_contributions_sum_to_the_score():
+    weights, values = np.array([0.75, 0.25]), np.array([[0.4, 0.8], [1.0, -1.0]])
+    np.testing.assert_allclose(contributions(weights, values), [[0.3, 0.2], [0.75, -0.25]])
+    np.testing.assert_allclose(contributions(weights, values).sum(axis=1), values @ weights)
+    with pytest.raises(InvalidValueError, match="one for each environment"):
+        contributions(weights, [0.1])

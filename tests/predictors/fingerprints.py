@@ -11,6 +11,7 @@ from aixi.agents.planning import RewardCode, RhoUCT
 from aixi.predictors import context_tree, factored, forest
 from aixi.predictors.factored import FactoredContextTreeModel, FactoredContextTreeWeighting
 from aixi.predictors.intrinsics import leading_zeros, next_below, next_float
+from aixi.predictors.mixture import MixturePredictor
 from aixi.predictors.transformer import FrozenTransformerModel
 
 
@@ -42,6 +43,18 @@ def predictions(depth: int, trees: int, estimator: str) -> list:
     return [total.hex(), imagined, said, digest(predictor.state_dict())]
 
 
+def mixing() -> list:
+    predictor = MixturePredictor()
+    text = b"for i in range(9): print(i)\n" * 3 + bytes(np.random.default_rng(4).integers(0, 256, 60, np.uint8))
+    units = predictor.code_length_units(text)
+    predictor.condition(255)
+    start = predictor.mark()
+    imagined = [predictor.imagine(byte).hex() for byte in b"for i"]
+    said = digest(predictor.log2_probs())
+    predictor.rewind(start)
+    return [units, imagined, said, digest(predictor.state_dict())]
+
+
 def searching(model) -> list:
     rng = np.random.default_rng(1)
     reward = RewardCode(np.array([1, 2]), np.array([0.0, 1.0, 2.0, 3.0]), np.array([True, True, True, False]))
@@ -62,6 +75,7 @@ def results() -> dict:
     found: dict[str, object] = {"random numbers": random_numbers()}
     for depth, trees, estimator in ((6, 1, "kt"), (11, 3, "kt"), (40, 1, "zero-redundancy"), (90, 2, "kt")):
         found[f"predictions {depth} {trees} {estimator}"] = predictions(depth, trees, estimator)
+    found["mixture"] = mixing()
     for depth in (5, 30):
         model = FactoredContextTreeModel(3, 3, depth=depth)
         found[f"search {depth}"] = [searching(model), digest(model.state_dict())]

@@ -4,32 +4,42 @@ import ast
 from collections.abc import Container
 from typing import Any
 
+_LOG_CALLS = {"critical", "debug", "deprecation", "error", "exception", "info", "log", "print", "warn", "warning"}
+_HINT_DECORATORS = {"final", "override"}
+
 
 def clean(tree: ast.Module) -> ast.Module:
-    """Drops documentation, annotations, rendering, warnings and argument checks from a module, in place."""
+    """Drops documentation, annotations, imports, rendering, logging and argument checks from a module, in place."""
     cleaned: ast.Module = _Clean().visit(tree)
     return cleaned
 
 
 def is_render(name: str) -> bool:
     """Whether a member serves to show the environment."""
-    return name in ("close", "metadata") or name.lstrip("_").startswith("render")
+    return name in ("close", "metadata") or _shows(name)
 
 
-def drop_dead(function: ast.FunctionDef, read: Container[str], own: Container[str]) -> bool:
+def _shows(name: str) -> bool:
+    return name.lstrip("_").startswith("render")
+
+
+def drop_dead(function: ast.FunctionDef, read: Container[str], own: set[str]) -> bool:
     """Drops assignments to what is never read from a function, in place; returns whether there were any.
 
     Args:
         function: the function; its parameters with defaults go too, if it is an `__init__` that does not use
         them.
         read: attributes that are read somewhere, and so alive.
-        own: names of functions that may do more than return a value.
+        own: names of the source's own definitions, which may do more than return a value, as may what the
+            function's own variables hold.
     """
     names = {leaf.id for leaf in ast.walk(function) if isinstance(leaf, ast.Name) and isinstance(leaf.ctx, ast.Load)}
     names.update(
         name for leaf in ast.walk(function) if isinstance(leaf, ast.Global | ast.Nonlocal) for name in leaf.names
     )
-    pruner = _Prune(read, names, own)
+    local = {leaf.arg for leaf in ast.walk(function) if isinstance(leaf, ast.arg)}
+    local |= {leaf.id for leaf in ast.walk(function) if isinstance(leaf, ast.Name) and isinstance(leaf.ctx, ast.Store)}
+    pruner = _Prune(read, names, own | local)
     pruner.visit(function)
     if function.name == "__init__":
         pruner.changed |= _drop_parameters(function, names)
@@ -46,6 +56,7 @@ def _drop_parameters(function: ast.FunctionDef, names: Container[str]) -> bool:
         for argument, default in zip(positional[first:], arguments.defaults, strict=True)
         if argument not in dead
     ]
+    arguments.posonlyargs = [argument for argument in arguments.posonlyargs if argument not in dead]
     arguments.args = [argument for argument in arguments.args if argument not in dead]
     pairs = list(zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True))
     alive = [(argument, default) for argument, default in pairs if default is None or argument.arg in names]
@@ -59,12 +70,18 @@ class _Blocks(ast.NodeTransformer):
 
     def generic_visit(self, node: ast.AST) -> Any:
         super().generic_visit(node)
+        for field in ("body", "orelse", "finalbody"):
+            block = getattr(node, field, None)
+            if isinstance(block, list):
+                setattr(node, field, [statement for statement in block if not isinstance(statement, ast.Pass)])
         body = getattr(node, "body", None)
         if body == [] and isinstance(node, ast.If) and node.orelse:
             return ast.If(ast.UnaryOp(ast.Not(), node.test), node.orelse, [])
         if body == [] and isinstance(node, ast.If | ast.For | ast.While | ast.With):
             return None
-        if body == [] and isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Try | ast.ExceptHandler):
+        if body == [] and isinstance(node, ast.Try):
+            return [*node.orelse, *node.finalbody] or None
+        if body == [] and isinstance(node, ast.FunctionDef | ast.ClassDef | ast.ExceptHandler | ast.match_case):
             node.body = [ast.Pass()]
         return node
 
@@ -72,6 +89,7 @@ class _Blocks(ast.NodeTransformer):
 class _Clean(_Blocks):
     def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
         node.returns = None
+        node.decorator_list = [part for part in node.decorator_list if _last_name(part) not in _HINT_DECORATORS]
         return self.generic_visit(node)
 
     def visit_arg(self, node: ast.arg) -> Any:
@@ -90,21 +108,34 @@ class _Clean(_Blocks):
         if isinstance(value, ast.Call):
             chain = [leaf.attr for leaf in ast.walk(value.func) if isinstance(leaf, ast.Attribute)]
             chain += [leaf.id for leaf in ast.walk(value.func) if isinstance(leaf, ast.Name)]
-            if any(is_render(name) or name in ("logger", "warnings") for name in chain):
+            if _last_name(value.func) in _LOG_CALLS or any(is_render(name) for name in chain):
                 return None
         return self.generic_visit(node)
 
-    def visit_Assert(self, node: ast.Assert) -> Any:
+    def visit_Call(self, node: ast.Call) -> Any:
+        node.keywords = [part for part in node.keywords if part.arg is None or not _shows(part.arg)]
+        match node:
+            case ast.Call(func=ast.Name("getattr"), args=[held, ast.Constant(str(name))]):
+                return self.generic_visit(ast.Attribute(held, name, ast.Load()))
+        return self.generic_visit(node)
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> Any:
+        if all(isinstance(part, ast.Constant) for part in node.values):
+            return ast.Constant("".join(str(part.value) for part in node.values if isinstance(part, ast.Constant)))
+        return self.generic_visit(node)
+
+    def _gone(self, node: ast.stmt) -> Any:
         return None
 
-    def visit_Raise(self, node: ast.Raise) -> Any:
-        return None
+    visit_Assert = visit_Raise = visit_Import = visit_ImportFrom = visit_TypeAlias = _gone
 
     def visit_If(self, node: ast.If) -> Any:
         mentioned = {leaf.attr for leaf in ast.walk(node.test) if isinstance(leaf, ast.Attribute)}
         mentioned |= {leaf.id for leaf in ast.walk(node.test) if isinstance(leaf, ast.Name)}
-        if any(is_render(name) for name in mentioned):
-            return [self.visit(statement) for statement in node.orelse] or None
+        if any(_shows(name) for name in mentioned) or mentioned & {"__name__", "TYPE_CHECKING"}:
+            rest = ast.If(node.test, [], node.orelse)
+            self.generic_visit(rest)
+            return rest.orelse or None
         return self.generic_visit(node)
 
 
@@ -127,6 +158,9 @@ class _Prune(_Blocks):
             return None
         return node
 
+    def visit_ClassDef(self, node: ast.ClassDef) -> Any:
+        return node  # its fields are declared like hints
+
     def _unless_dead(self, node: ast.stmt, targets: list[ast.expr], value: ast.expr) -> Any:
         if all(map(self._dead, targets)) and not self._acts(value):
             self.changed = True
@@ -143,11 +177,20 @@ class _Prune(_Blocks):
         )
 
     def _acts(self, value: ast.expr) -> bool:
-        """Whether an expression may have an effect: it calls an own function, or what self holds."""
-        for leaf in ast.walk(value):
-            if isinstance(leaf, ast.Call):
-                if isinstance(leaf.func, ast.Name) and leaf.func.id in self._own:
-                    return True
-                if any(isinstance(part, ast.Name) and part.id == "self" for part in ast.walk(leaf.func)):
-                    return True
-        return False
+        """Whether an expression may have an effect: it calls an own function, or a method of what a name holds."""
+        calls = (_root(leaf.func) for leaf in ast.walk(value) if isinstance(leaf, ast.Call))
+        return any(root is None or root in self._own for root in calls)
+
+
+def _root(node: ast.expr) -> str | None:
+    """The name at the head of a chain of attributes, calls and items; empty for a literal, None if there is none."""
+    while isinstance(node, ast.Attribute | ast.Call | ast.Subscript):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    if isinstance(node, ast.Name):
+        return node.id
+    return "" if isinstance(node, ast.Constant | ast.JoinedStr) else None
+
+
+def _last_name(node: ast.expr) -> str:
+    """The last word of a dotted name, or nothing."""
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""

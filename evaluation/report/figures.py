@@ -1,0 +1,313 @@
+"""Figures of a report as inline SVG: lines with bands, dots with whiskers, bars.
+
+A figure holds no colours, only classes that the page's style gives colours to, in the light and in the dark. Texts
+are escaped where they are put in. Coordinates are in pixels of the figure's own box.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from markupsafe import Markup
+
+from aixi.evaluation.intervals import Interval
+
+Point = tuple[float, float]
+Span = tuple[float, float]
+
+COLOURS = 7
+"""Colours that the style has for agents; the next ones have the same again, with dashes."""
+_ROW = 15.0  # least distance of two labels
+_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis: its name with unit, its ends, and where it is marked."""
+
+    name: str
+    low: float
+    high: float
+    ticks: tuple[tuple[float, str], ...]
+    log: bool = False
+
+    def place(self, value: float, start: float, end: float) -> float:
+        """Returns where a value lies, if the axis runs from pixel `start` to pixel `end`."""
+        low, high = self.low, self.high
+        if self.log:
+            low, high, value = math.log(low), math.log(high), math.log(value)
+        return start + (value - low) / (high - low) * (end - start)
+
+
+@dataclass(frozen=True)
+class Series:
+    """What is drawn of one agent.
+
+    Attributes:
+        key: letter of the agent.
+        label: its name, short enough to stand at a line.
+        slot: its place in the table, from 0, which gives the colour.
+        points: x and y.
+        band: y from and to, at the x of each point.
+    """
+
+    key: str
+    label: str
+    slot: int
+    points: Sequence[Point]
+    band: Sequence[Span] = field(default=())
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """Returns a number with a true minus, a dash where there is none.
+
+    Example:
+        >>> number(-0.126), number(-0.001), number(None)
+        ('−0.13', '0.00', '–')
+    """
+    if value is None:
+        return "–"
+    text = f"{value:.{digits}f}"
+    return text[1:] if float(text) == 0 and text[0] == "-" else text.replace("-", "−")
+
+
+def linear(name: str, values: Iterable[float], most: int = 6) -> Axis:
+    """Returns an axis that holds all the values and at most `most` + 1 round ticks.
+
+    Example:
+        >>> linear("score", [0.1, 0.93]).ticks
+        ((0.0, '0'), (0.2, '0.2'), (0.4, '0.4'), (0.6, '0.6'), (0.8, '0.8'), (1.0, '1'))
+    """
+    values = list(values)
+    low, high = min(values), max(values)
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    rough = (high - low) / most
+    scale = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * scale for factor in _STEPS if factor * scale >= rough * (1 - 1e-9))
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    ticks = tuple((round(k * step, 12), f"{round(k * step, 12):g}".replace("-", "−")) for k in range(first, last + 1))
+    return Axis(name, ticks[0][0], ticks[-1][0], ticks)
+
+
+def decades(name: str, low: float, high: float) -> Axis:
+    """Returns a logarithmic axis from `low` to `high`, marked at powers of ten.
+
+    Example:
+        >>> decades("cycle", 8, 2000).ticks
+        ((10, '10'), (100, '100'), (1000, '1k'))
+    """
+    high = max(high, low * 2)
+    powers = [10**k for k in range(math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9) + 1)]
+    return Axis(name, low, high, tuple((power, short_count(power)) for power in powers), log=True)
+
+
+def shares(name: str, low: float) -> Axis:
+    """Returns a logarithmic axis of shares of a life, from `low` to 1, marked at fractions.
+
+    Example:
+        >>> shares("life", 1 / 16).ticks
+        ((0.0625, '1/16'), (0.25, '1/4'), (1.0, '1'))
+    """
+    last = max(1, math.floor(-math.log2(low) + 1e-9))
+    halves = range(last, -1, -(2 if last > 2 else 1))
+    ticks = [(2.0**-k, f"1/{2**k}" if k else "1") for k in halves]
+    if ticks[-1][0] != 1.0:
+        ticks.append((1.0, "1"))
+    return Axis(name, min(low, 0.5), 1.0, tuple(ticks), log=True)
+
+
+def short_count(value: float) -> str:
+    """Returns a count in three digits and the letter of its thousands.
+
+    Example:
+        >>> short_count(950), short_count(12_500), short_count(3_000_000_000)
+        ('950', '12.5k', '3G')
+    """
+    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size * 0.9995:
+            return f"{value / size:.3g}{letter}"
+    return f"{value:.3g}"
+
+
+def line_chart(
+    title: str, x: Axis, y: Axis, series: Sequence[Series], rules: Sequence[tuple[float, str]] = (), small: bool = False
+) -> Markup:
+    """Returns lines with bands, each labelled where it ends: by letter and name, by letter alone if `small`.
+
+    Args:
+        title: what the figure shows, for those who cannot see it too.
+        x: the horizontal axis.
+        y: the vertical axis.
+        series: one for each agent.
+        rules: levels to compare with: y and name.
+        small: one of many figures side by side.
+    """
+    width, height = (280.0, 190.0) if small else (640.0, 360.0)
+    left, right, top, bottom = (38.0, 22.0, 22.0, 36.0) if small else (48.0, 178.0, 26.0, 46.0)
+    x_end, y_start = width - right, height - bottom
+    parts = _axes(x, y, (left, x_end), (y_start, top), height)
+    for level, name in rules:
+        if y.low <= level <= y.high:
+            at = y.place(level, y_start, top)
+            parts.append(_line("rule", left, at, x_end, at))
+            if name:
+                parts.append(_text("note", x_end - 4, at - 4, name, "end"))
+    labels = []
+    for one in series:
+        spots = [(x.place(a, left, x_end), y.place(b, y_start, top)) for a, b in one.points]
+        if one.band:
+            highs = [(spot[0], y.place(band[1], y_start, top)) for spot, band in zip(spots, one.band, strict=True)]
+            lows = [(spot[0], y.place(band[0], y_start, top)) for spot, band in zip(spots, one.band, strict=True)]
+            parts.append(Markup('<path class="band s{}" d="{}Z"/>').format(one.slot % COLOURS, _path(highs + lows[::-1])))
+        style = f"line s{one.slot % COLOURS} d{one.slot // COLOURS % 3}"
+        parts.append(Markup('<path class="{}" d="{}"/>').format(style, _path(spots)))
+        labels.append((spots[-1], one))
+    step = _ROW if not small else 10.0
+    for at, (spot, one) in zip(_apart([spot[1] for spot, _ in labels], step, top, y_start), labels, strict=True):
+        start = x_end + (4 if small else 12)
+        if not small:
+            parts.append(_line(f"leader s{one.slot % COLOURS}", spot[0] + 1, spot[1], start - 2, at))
+        parts.append(_text(f"key s{one.slot % COLOURS}", start, at + 4, one.key))
+        if not small:
+            parts.append(_text("label", start + 16, at + 4, one.label))
+    return _svg(title, width, height, parts)
+
+
+def bar_chart(title: str, axis: Axis, groups: Sequence[tuple[str, Sequence[Series]]]) -> Markup:
+    """Returns horizontal bars from 0 in named groups, the number at the end of each.
+
+    Args:
+        title: what the figure shows.
+        axis: the horizontal axis, which holds 0.
+        groups: name of each, and its bars; the y of a bar's one point is its length.
+    """
+    width, left, right, top, bar, gap = 640.0, 150.0, 50.0, 6.0, 13.0, 12.0
+    height = top + sum(len(bars) * bar + gap for _, bars in groups) + 46
+    x_end, y_end = width - right, height - 46
+    parts = _horizontal(axis, (left, x_end), (y_end, top), height)
+    zero = axis.place(0.0, left, x_end)
+    at = top
+    for name, bars in groups:
+        parts.append(_text("label", left - 30, at + len(bars) * bar / 2 + 5, name, "end"))
+        for one in bars:
+            length = one.points[0][1]
+            end = axis.place(length, left, x_end)
+            parts.append(
+                Markup('<rect class="bar s{}" x="{}" y="{}" width="{}" height="{}"/>').format(
+                    one.slot % COLOURS, _n(min(zero, end)), _n(at + 1.5), _n(abs(end - zero)), _n(bar - 3)
+                )
+            )
+            parts.append(_text(f"key s{one.slot % COLOURS}", left - 20, at + bar - 3, one.key))
+            parts.append(_text("note", max(zero, end) + 5, at + bar - 3, number(length)))
+            at += bar
+        at += gap
+    parts.append(_line("zero", zero, top, zero, y_end))
+    return _svg(title, width, height, parts)
+
+
+def whisker(mean: float | None, interval: Interval | None, axis: Axis, slot: int | None = None) -> Markup:
+    """Returns a dot with its interval, to stand in a row of a table whose head has `scale` of the same axis."""
+    width, height = 168.0, 22.0
+    if mean is None:
+        return Markup("")
+    said = number(mean, 3)
+    parts = [
+        _line("rule", axis.place(level, 8, width - 8), 0, axis.place(level, 8, width - 8), height)
+        for level in (0.0, 1.0)
+        if axis.low <= level <= axis.high
+    ]
+    style = "s-ink" if slot is None else f"s{slot % COLOURS}"
+    if interval is not None:
+        low, high = (axis.place(end, 8, width - 8) for end in (interval.low, interval.high))
+        dashed = "" if interval.trustworthy else " unsure"
+        parts.append(_line(f"whisker {style}{dashed}", low, height / 2, high, height / 2))
+        said += f", 95 % interval {number(interval.low, 3)} to {number(interval.high, 3)}"
+    parts.append(
+        Markup('<circle class="dot {}" cx="{}" cy="11" r="4"/>').format(style, _n(axis.place(mean, 8, width - 8)))
+    )
+    return _svg(said, width, height, parts, "strip")
+
+
+def scale(axis: Axis) -> Markup:
+    """Returns the axis of a column of whiskers."""
+    width, height = 168.0, 18.0
+    parts = [_line("axis", 8, height - 1, width - 8, height - 1)]
+    for position, text in axis.ticks:
+        at = axis.place(position, 8, width - 8)
+        parts += [_line("axis", at, height - 4, at, height - 1), _text("tick", at, height - 6, text, "middle")]
+    return _svg(f"axis: {axis.name}", width, height, parts, "strip")
+
+
+def _axes(x: Axis, y: Axis, across: Span, upwards: Span, height: float) -> list[Markup]:
+    parts = _horizontal(x, across, upwards, height)
+    for position, text in y.ticks:
+        at = y.place(position, *upwards)
+        parts += [_line("grid", across[0], at, across[1], at), _text("tick", across[0] - 6, at + 4, text, "end")]
+    parts.append(_text("name", 2, 11, y.name))
+    return parts
+
+
+def _horizontal(x: Axis, across: Span, upwards: Span, height: float) -> list[Markup]:
+    parts = [_line("axis", across[0], upwards[0], across[1], upwards[0])]
+    for position, text in x.ticks:
+        at = x.place(position, *across)
+        parts += [
+            _line("grid", at, upwards[0], at, upwards[1]),
+            _text("tick", at, upwards[0] + 15, text, "middle"),
+        ]
+    parts.append(_text("name", across[1], height - 4, x.name, "end"))
+    return parts
+
+
+def _apart(heights: Sequence[float], step: float, top: float, bottom: float) -> list[float]:
+    """Returns where labels go: as near to where they belong as they can without touching.
+
+    Example:
+        >>> _apart([50, 20, 52], 10, 0, 100)
+        [46.0, 20.0, 56.0]
+    """
+    step = min(step, (bottom - top) / max(1, len(heights) - 1))
+    # Runs of labels that touch are centred on the mean of their places.
+    runs: list[list[int]] = []
+    for index in sorted(range(len(heights)), key=lambda k: heights[k]):
+        runs.append([index])
+        while len(runs) > 1 and _start(runs[-2], heights, step, top, bottom) + len(
+            runs[-2]
+        ) * step > _start(runs[-1], heights, step, top, bottom):
+            runs[-2:] = [runs[-2] + runs[-1]]
+    places = [0.0] * len(heights)
+    for run in runs:
+        first = _start(run, heights, step, top, bottom)
+        for k, index in enumerate(run):
+            places[index] = first + k * step
+    return places
+
+
+def _start(run: Sequence[int], heights: Sequence[float], step: float, top: float, bottom: float) -> float:
+    length = (len(run) - 1) * step
+    centre = math.fsum(heights[index] for index in run) / len(run)
+    return max(top, min(bottom - length, centre - length / 2))
+
+
+def _path(spots: Sequence[Point]) -> str:
+    return "M" + "L".join(f"{_n(x)},{_n(y)}" for x, y in spots)
+
+
+def _line(style: str, x1: float, y1: float, x2: float, y2: float) -> Markup:
+    return Markup('<path class="{}" d="M{},{}L{},{}"/>').format(style, _n(x1), _n(y1), _n(x2), _n(y2))
+
+
+def _text(style: str, x: float, y: float, text: str, anchor: str = "start") -> Markup:
+    where = Markup("") if anchor == "start" else Markup(' text-anchor="{}"').format(anchor)
+    return Markup('<text class="{}" x="{}" y="{}"{}>{}</text>').format(style, _n(x), _n(y), where, text)
+
+
+def _svg(title: str, width: float, height: float, parts: Sequence[Markup], style: str = "chart") -> Markup:
+    return Markup('<svg class="{}" role="img" viewBox="0 0 {} {}"><title>{}</title>{}</svg>').format(
+        style, _n(width), _n(height), title, Markup("").join(parts)
+    )
+
+
+def _n(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")

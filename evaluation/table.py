@@ -1,0 +1,156 @@
+"""Lives and weights in the form that statistics want: arrays over agents, environments and seeds."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aixi.environments.registry import ENVIRONMENTS, EnvironmentRow
+from aixi.errors import require
+from aixi.evaluation import weights
+from aixi.evaluation.complexity import Lengths, lengths
+from aixi.evaluation.records import CellResult, curve_points
+from aixi.evaluation.suite import Suite
+from aixi.evaluation.weighting import Weighting, apply_weighting, load_weighting
+from aixi.evaluation.world import find_row
+
+Array = NDArray[np.float64]
+
+FRACTIONS = tuple(2.0 ** (-k / 2) for k in range(14, -1, -1))
+"""Of a life, at which the score is told as a function of experience: 1/128 to 1."""
+WEIGHTINGS = ("tempered", "literal", "strata", "uniform")
+"""The weightings by description length that every score tells."""
+K = "mixture/all"
+"""The description length that weights are made of: its coder and its charging."""
+_RANGE = 4.0  # weights whose ranges nobody gives are known to this factor either way
+
+
+def value(average_reward: float, row: EnvironmentRow) -> float:
+    """Maps an average reward per cycle to 0 at the random anchor and 1 at the best; nothing is clipped."""
+    low, high = row.random.value, row.best.value
+    require(high > low, f"best anchor of {row.name} must be above the random one, got {high} and {low}")
+    return (average_reward - low) / (high - low)
+
+
+class Lives:
+    """Lives in the form that the statistics want.
+
+    Args:
+        suite: the suite.
+        agents: in text form.
+        results: their lives in its environments.
+
+    Attributes:
+        environments: ids, in the suite's order.
+        rows: what is known of each.
+        cycles: length of a life in each.
+        seeds: ascending.
+        results: by indices of agent, environment and seed.
+        faults: the error of each environment that failed, by index.
+        included: bool[environments], those that did not.
+        values: float64[fractions, agents, environments, seeds], the value of each life cut off at `FRACTIONS`; NaN
+            where no life is, or the environment failed.
+    """
+
+    def __init__(self, suite: Suite, agents: Sequence[str], results: Sequence[CellResult]) -> None:
+        self.environments = list(suite.cycles)
+        self.rows = [find_row(environment) for environment in self.environments]
+        self.cycles = [suite.cycles[environment] for environment in self.environments]
+        self.seeds = sorted({result.cell.seed for result in results})
+        self.results: dict[tuple[int, int, int], CellResult] = {}
+        self.faults: dict[int, str] = {}
+        shape = (len(agents), len(self.environments), len(self.seeds))
+        self.values = np.full((len(FRACTIONS), *shape), np.nan)
+        places = [{item: k for k, item in enumerate(axis)} for axis in (agents, self.environments, self.seeds)]
+        lows = [row.random.value for row in self.rows]
+        spans = [row.best.value - row.random.value for row in self.rows]
+        for result in results:
+            cell = result.cell
+            a, e, s = places[0][cell.agent], places[1][cell.environment], places[2][cell.seed]
+            self.results[a, e, s] = result
+            if result.fault == "environment":
+                self.faults.setdefault(e, result.error or "failed")
+                continue
+            self.values[:, a, e, s] = _progress(result, lows[e], spans[e])
+        # An environment that failed for one agent would flatter those for which it did not.
+        self.included = np.array([e not in self.faults for e in range(len(self.environments))])
+
+    @property
+    def last(self) -> Array:
+        """Values at the end of the lives, float64[agents, included environments, seeds]."""
+        values: Array = self.values[-1][:, self.included]
+        return values
+
+
+class Weights:
+    """The weights of the environments.
+
+    Args:
+        suite: the suite.
+        lives: lives in it; an environment that failed has no weight.
+        weighting: the one that scores are told by: one of `WEIGHTINGS`, or name or path of a value weighting.
+
+    Attributes:
+        chosen: its name.
+        columns: float64[environments] by weighting, each summing to 1.
+        ranges: least and greatest weight of each environment under the chosen weighting.
+        strata: int64[included environments], the stratum of K of each.
+        lengths: description lengths of each environment.
+    """
+
+    def __init__(self, suite: Suite, lives: Lives, weighting: str) -> None:
+        self._lives = lives
+        self.lengths: list[Lengths] = [lengths(row) for row in lives.rows]
+        self._bits = np.array([length.bits[K] for length in self.lengths])
+        rules: dict[str, Callable[[Array], Array]] = {
+            "tempered": lambda bits: weights.tempered(bits.tolist(), suite.temperature),
+            "literal": lambda bits: weights.literal(bits.tolist()),
+            "strata": lambda bits: weights.strata(bits.tolist()),
+            "uniform": lambda bits: weights.uniform(len(bits)),
+        }
+        self.columns = {name: self._spread(rule) for name, rule in rules.items()}
+        tempered = self.columns["tempered"]
+        self.strata = weights.strata_of(self._bits[lives.included].tolist())
+        self.ranges = [tempered / _RANGE, tempered * _RANGE]
+        self.chosen = weighting
+        if weighting not in self.columns:
+            found = load_weighting(weighting)
+            self.chosen = found.weighting.id
+            self.columns[self.chosen], *self.ranges = self._valued(found, tempered)
+
+    def of(self, name: str) -> Array:
+        """Returns one weighting of the environments that are not left out."""
+        column: Array = self.columns[name][self._lives.included]
+        return column
+
+    def _spread(self, rule: Callable[[Array], Array]) -> Array:
+        column = np.zeros(len(self._bits))
+        if self._lives.included.any():
+            column[self._lives.included] = rule(self._bits[self._lives.included])
+        return column
+
+    def _valued(self, weighting: Weighting, tempered: Array) -> tuple[Array, Array, Array]:
+        """Returns a value weighting of the environments that are not left out, and the range of each."""
+        kept = self._lives.included
+        tags = {row.name: row.tags for row, included in zip(self._lives.rows, kept, strict=True) if included}
+        applied = apply_weighting(weighting, tags, tempered[kept], {row.name: row.tags for row in ENVIRONMENTS})
+        columns = np.zeros((3, len(kept)))
+        columns[:, kept] = applied.weights, applied.low, applied.high
+        return columns[0], columns[1], columns[2]
+
+
+def _progress(result: CellResult, low: float, span: float) -> Array:
+    """Returns the value of a life cut off at each of `FRACTIONS`, float64[fractions]."""
+    points = curve_points(result)
+    asked = np.array(FRACTIONS) * result.cell.cycles
+    cycles = np.concatenate([[0.0], points[:, 0]])
+    earned = np.concatenate([[0.0], points[:, 0] * points[:, 1]])
+    lived = np.maximum(np.minimum(asked, result.cycles), 1.0)
+    values: Array = (np.interp(lived, cycles, earned) / lived - low) / span
+    # Without a curve only the end is known; with one, this is the same number without rounding.
+    values[-1] = 0.0 if result.average_reward is None else (result.average_reward - low) / span
+    if result.fault is not None:
+        # Failing must never pay: not above random, nor above what was earned until then.
+        values[asked > result.cycles] = min(0.0, values[-1])
+        values[-1] = min(0.0, values[-1])
+    return values

@@ -1,0 +1,172 @@
+import math
+import time
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from aixi.errors import InvalidValueError
+from aixi.evaluation.aggregates import (
+    bootstrap_scores,
+    interquartile_mean,
+    interquartile_mean_interval,
+    optimality_gap,
+    performance_profile,
+    probability_of_improvement,
+    rank_intervals,
+    ranks,
+)
+from aixi.evaluation.intervals import score_interval
+
+NAN = math.nan
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3), (3, 5), (4, 4), (7, 9)])
+def test_interquartile_mean_equals_the_trimmed_mean_of_scipy(shape):
+    values = np.random.default_rng(1).exponential(size=shape)
+    assert math.isclose(interquartile_mean(values), stats.trim_mean(values.ravel(), 0.25), rel_tol=1e-12)
+
+
+def test_more_lives_of_an_environment_do_not_make_it_count_more():
+    repeated = [[0.1, 0.1, 0.1, 0.5, 0.5, 0.5], [0.7, 0.9, NAN, NAN, NAN, NAN]]
+    assert math.isclose(interquartile_mean(repeated), interquartile_mean([[0.1, 0.5], [0.7, 0.9]]), rel_tol=1e-12)
+
+
+def test_interquartile_mean_of_unequal_numbers_in_closed_form():
+    # Shares 1/4, 1/4 and 1/2; floor(3 / 4) = 0 lives are left out.
+    assert math.isclose(interquartile_mean([[0.0, 1.0], [0.5, NAN]]), 0.5, rel_tol=1e-12)
+
+
+def test_interval_agrees_with_the_stratified_bootstrap_of_scipy():
+    values = np.random.default_rng(2).beta(4, 1, size=(6, 8))
+
+    def statistic(*samples, axis):
+        return stats.trim_mean(np.concatenate(samples, axis), 0.25, axis=axis)
+
+    expected = stats.bootstrap(
+        list(values),
+        statistic,
+        vectorized=True,
+        n_resamples=9999,
+        method="percentile",
+        rng=np.random.default_rng(3),
+        batch=1000,
+    )
+    found = interquartile_mean_interval(values, np.random.default_rng(4), replicates=9999)
+    # Monte-Carlo error of a 2.5 % quantile of 10,000: about sqrt(p (1 - p) / n) / density, 2.7 % of the deviation.
+    np.testing.assert_allclose(found, expected.confidence_interval, atol=6 * 0.027 * expected.standard_error)
+
+
+def test_interval_draws_as_many_lives_as_there_are():
+    # Of two lives the mean of two draws is 0, 1/2 or 1, with chance 1/4, 1/2 and 1/4; the other environment is fixed.
+    values = [[0.0, 1.0, NAN], [0.5, 0.5, 0.5]]
+    low, high = interquartile_mean_interval(values, np.random.default_rng(0), confidence=0.9)
+    assert math.isclose(low, 0.3, abs_tol=0.3)
+    assert 0 <= low < 0.5 < high <= 1
+    assert math.isclose(low + high, 1.0, rel_tol=1e-12)
+
+
+def test_chunks_do_not_change_the_interval(monkeypatch):
+    values = np.random.default_rng(2).random((4, 5))
+    whole = interquartile_mean_interval(values, np.random.default_rng(7), replicates=100)
+    monkeypatch.setattr("aixi.evaluation.aggregates._CHUNK", 70)
+    assert interquartile_mean_interval(values, np.random.default_rng(7), replicates=100) == whole
+
+
+def test_profile_counts_lives_above_each_threshold():
+    profile = performance_profile([[0.2, 0.4, 0.9, NAN], [0.1, NAN, NAN, NAN]], [-1, 0.1, 0.2, 0.5, 2])
+    np.testing.assert_allclose(profile, [1, 1 / 2, 1 / 3, 1 / 6, 0])
+
+
+def test_gap_ignores_what_is_above_the_target():
+    assert math.isclose(optimality_gap([[0.5, 3.0, 1.0], [0.0, NAN, NAN]]), (1 / 6 + 1) / 2)
+    assert optimality_gap([[0.5, 3.0]], target=0.25) == 0.0
+
+
+def test_improvement_is_the_mean_of_mann_and_whitney():
+    rng = np.random.default_rng(3)
+    a, b = rng.integers(0, 5, (3, 6)).astype(float), rng.integers(0, 5, (3, 8)).astype(float)
+    a[0, 4:], b[2, 5:] = NAN, NAN
+    expected = []
+    for x, y in zip(a, b, strict=True):
+        x, y = x[~np.isnan(x)], y[~np.isnan(y)]
+        expected.append(stats.mannwhitneyu(x, y, method="asymptotic").statistic / (len(x) * len(y)))
+    assert math.isclose(probability_of_improvement(a, b), np.mean(expected), rel_tol=1e-12)
+    assert math.isclose(probability_of_improvement(a, b) + probability_of_improvement(b, a), 1.0)
+
+
+def test_ranks_equal_those_of_scipy():
+    scores = np.random.default_rng(4).integers(0, 4, (50, 6)).astype(float)
+    np.testing.assert_array_equal(ranks(scores), stats.rankdata(-scores, axis=1))
+
+
+def test_bootstrap_of_complete_tables_moves_the_means_of_drawn_seeds():
+    rng = np.random.default_rng(5)
+    cube, weights = rng.random((3, 2, 5)), np.array([0.7, 0.3])
+    found = bootstrap_scores(cube, weights, np.random.default_rng(6), 50)
+    times = np.random.default_rng(6).multinomial(5, np.full(5, 0.2), 50)
+    sums = np.einsum("e,aes->as", weights, cube)
+    scores = sums.mean(axis=1)
+    plain = times @ sums.T / 5
+    np.testing.assert_allclose(found, scores + (plain - scores) * math.sqrt(5 / 4), rtol=1e-12)
+
+
+def test_bootstrap_has_the_standard_error_of_the_score_where_seeds_are_missing():
+    rng = np.random.default_rng(7)
+    table = rng.random((3, 9))
+    table[0, 5:], table[2, 7:] = NAN, NAN
+    weights = [0.2, 0.5, 0.3]
+    found = bootstrap_scores(table[None], weights, rng, 40_000)[:, 0]
+    interval = score_interval(table, weights)
+    assert math.isclose(found.std(), interval.standard_error, rel_tol=0.02)  # five standard errors are 1.8 %
+    assert math.isclose(found.mean(), interval.mean, abs_tol=5 * interval.standard_error / 200)
+
+
+def test_rank_intervals_of_two_agents_that_may_swap():
+    seeds = np.array([0.0, 0.1, 0.2, 0.3, 0.4])
+    cube = np.stack([seeds, seeds[::-1], seeds + 5])[:, None, :]
+    found = rank_intervals(cube, [1.0], np.random.default_rng(1))
+    np.testing.assert_array_equal(found, [[2, 3], [2, 3], [1, 1]])
+
+
+def test_agents_that_always_tie_share_their_rank():
+    cube = np.tile(np.random.default_rng(1).random((1, 2, 4)), (3, 1, 1))
+    np.testing.assert_array_equal(rank_intervals(cube, [0.5, 0.5], np.random.default_rng(0)), np.full((3, 2), 2.0))
+
+
+def test_common_seeds_make_ranks_certain():
+    seeds = np.random.default_rng(2).normal(size=(2, 10))
+    cube = np.stack([seeds, seeds + 0.01])
+    found = rank_intervals(cube, [0.5, 0.5], np.random.default_rng(0))
+    np.testing.assert_array_equal(found, [[2, 2], [1, 1]])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: interquartile_mean([0.1, 0.2]), "values must be"),
+        (lambda: interquartile_mean([[0.1], [NAN]]), "needs a life"),
+        (lambda: performance_profile([[NAN]], [0.5]), "needs a life"),
+        (lambda: probability_of_improvement([[0.1]], [[0.1], [0.2]]), "same environments"),
+        (lambda: ranks([0.1, NAN]), "scores must be numbers"),
+        (lambda: bootstrap_scores([[[0.1, NAN]]], [1.0], np.random.default_rng()), "two lives"),
+        (lambda: bootstrap_scores([[0.1, 0.2]], [1.0], np.random.default_rng()), "values must be"),
+        (lambda: interquartile_mean_interval([[0.1]], np.random.default_rng(), 0), "replicates must be at least 1"),
+        (lambda: interquartile_mean_interval([[0.1]], np.random.default_rng(), 9, 1.5), "confidence must be"),
+    ],
+)
+def test_wrong_arguments_are_refused(call, message):
+    with pytest.raises(InvalidValueError, match=message):
+        call()
+
+
+def test_ten_thousand_lives_are_scored_again_within_two_seconds():
+    rng = np.random.default_rng(0)
+    cube, weights = rng.random((10, 50, 20)), rng.dirichlet(np.ones(50))
+    started = time.process_time()
+    for table in cube:
+        assert score_interval(table, weights).trustworthy
+        low, high = interquartile_mean_interval(table, rng, 2000)
+        assert low < high
+    assert rank_intervals(cube, weights, rng, 2000).shape == (10, 2)
+    assert time.process_time() - started < 2.0
