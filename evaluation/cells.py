@@ -24,6 +24,7 @@ from aixi.evaluation.schedule import OnCell, OnTick, live_cells
 from aixi.evaluation.scoring import cube, summarise
 from aixi.evaluation.store import Store
 from aixi.evaluation.suite import Suite, load_suite, suite_names
+from aixi.evaluation.table import Lives, Weights
 from aixi.evaluation.world import find_row, import_modules
 
 _REFERENCE = Path(__file__).parent / "reference"
@@ -85,6 +86,7 @@ def score(
     workers = at_least("workers", workers, 1)
     _check_limits(precision=precision, budget=budget, deadline=deadline, memory=memory)
     cells = plan(agents, suite, seeds=seeds, relabel=relabel, imports=imports)
+    Weights(suite, Lives(suite, [], []), weighting)  # a wrong weighting is to be told now, not after hours
     pilot = None
     if precision is not None:
         require(len(agents) > 1, f"a precision is that of differences between agents, got one agent: {agents[0]}")

@@ -343,7 +343,7 @@ def complexity_command(
         check_writable(json)
     _imports(modules)
     row = find_row(environment)
-    description, every = describe(row), lengths(row).bits
+    description, every = describe(row), lengths(row)
     screen.show_description(screen.console(), description, every, source=source)
     _write_json(json, {"description": description, "lengths": every})
 

@@ -28,7 +28,7 @@ from aixi.evaluation.results import (
     Tuning,
 )
 from aixi.evaluation.suite import Suite
-from aixi.evaluation.table import FRACTIONS, K, Lives, Weights, value
+from aixi.evaluation.table import FRACTIONS, Lives, Weights, value
 from aixi.evaluation.weights import effective_number, solve_temperature, tempered
 
 Array = NDArray[np.float64]
@@ -186,16 +186,16 @@ def _tags(lives: Lives, means: Array, chosen: Array) -> dict[str, float]:
 
 
 def _environment(lives: Lives, weights: Weights, e: int) -> ScoredEnvironment:
-    row, length = lives.rows[e], weights.lengths[e]
+    row, description = lives.rows[e], weights.descriptions[e]
     anchors = {"random": row.random, "constant": row.constant, "best": row.best}
     return ScoredEnvironment(
         summary=row.summary,
         tags=row.tags,
         cycles=lives.cycles[e],
-        description_bits=length.bits[K],
-        description_hash=length.sha256,
-        lengths=length.bits,
-        engines=length.engines,
+        description_bits=description.bits,
+        description_hash=description.sha256,
+        lengths=weights.lengths[e],
+        engines=description.engines,
         anchors={name: anchor.value for name, anchor in anchors.items()},
         sources={name: anchor.source for name, anchor in anchors.items()},
         constant_value=value(row.constant.value, row),
@@ -265,7 +265,7 @@ def _sensitivity(lives: Lives, weights: Weights, agents: Sequence[str], order: S
         return None
     means = _row_means(lives.last)[[agents.index(agent) for agent in order]]
     settings: dict[str, Array] = {}
-    kept = [length.bits for length, included in zip(weights.lengths, lives.included, strict=True) if included]
+    kept = [length for length, included in zip(weights.lengths, lives.included, strict=True) if included]
     for name in kept[0]:
         if not all(name in length for length in kept):
             continue

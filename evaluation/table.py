@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from aixi.environments.registry import ENVIRONMENTS, EnvironmentRow
 from aixi.errors import require
 from aixi.evaluation import weights
-from aixi.evaluation.complexity import Lengths, lengths
+from aixi.evaluation.complexity import Description, describe, lengths
 from aixi.evaluation.records import CellResult, curve_points
 from aixi.evaluation.suite import Suite
 from aixi.evaluation.weighting import Weighting, apply_weighting, load_weighting
@@ -20,8 +20,6 @@ FRACTIONS = tuple(2.0 ** (-k / 2) for k in range(14, -1, -1))
 """Of a life, at which the score is told as a function of experience: 1/128 to 1."""
 WEIGHTINGS = ("tempered", "literal", "strata", "uniform")
 """The weightings by description length that every score tells."""
-K = "mixture/all"
-"""The description length that weights are made of: its coder and its charging."""
 _RANGE = 4.0  # weights whose ranges nobody gives are known to this factor either way
 
 
@@ -95,13 +93,15 @@ class Weights:
         columns: float64[environments] by weighting, each summing to 1.
         ranges: least and greatest weight of each environment under the chosen weighting.
         strata: int64[included environments], the stratum of K of each.
-        lengths: description lengths of each environment.
+        descriptions: description of each environment.
+        lengths: description lengths of each, in bits, by `coder/charging`.
     """
 
     def __init__(self, suite: Suite, lives: Lives, weighting: str) -> None:
         self._lives = lives
-        self.lengths: list[Lengths] = [lengths(row) for row in lives.rows]
-        self._bits = np.array([length.bits[K] for length in self.lengths])
+        self.descriptions: list[Description] = [describe(row) for row in lives.rows]
+        self.lengths = [lengths(row) for row in lives.rows]
+        self._bits = np.array([description.bits for description in self.descriptions])
         rules: dict[str, Callable[[Array], Array]] = {
             "tempered": lambda bits: weights.tempered(bits.tolist(), suite.temperature),
             "literal": lambda bits: weights.literal(bits.tolist()),

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from aixi.evaluation.complexity.description import (
         CHARGINGS,
         Description,
-        Lengths,
         Part,
         describe,
         description_bits,
@@ -42,7 +41,6 @@ __all__ = [
     "CHARGINGS",
     "CODERS",
     "Description",
-    "Lengths",
     "Part",
     "canonical_source",
     "code_length",
@@ -60,7 +58,6 @@ __getattr__ = exported_from(
         "description": (
             "CHARGINGS",
             "Description",
-            "Lengths",
             "Part",
             "describe",
             "description_bits",

@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from aixi.errors import InvalidValueError
-from aixi.evaluation.complexity.cleaning import is_render
+from aixi.evaluation.complexity.cleaning import shows
 from aixi.evaluation.complexity.closure import Closure
 from aixi.evaluation.complexity.modules import is_free
 from aixi.evaluation.complexity.naming import Naming
@@ -63,8 +63,19 @@ class Canonical(NamedTuple):
         return b"".join(piece.content for piece in self.pieces)
 
 
+def reach(entry_point: str, wrappers: Sequence[Wrapper] = ()) -> Closure:
+    """Returns what an environment in its wrappers reaches.
+
+    Raises:
+        InvalidValueError: if that leaves its package for one that is not free, or reads a file that cannot be found
+            without running it.
+    """
+    points = [wrapper.entry_point for wrapper in wrappers]
+    return Closure(entry_point, [point for point in points if not is_free(point.partition(":")[0])])
+
+
 def canonical(
-    entry_point: str,
+    closure: Closure,
     arguments: Mapping[str, Any] | None = None,
     wrappers: Sequence[Wrapper] = (),
     *,
@@ -77,18 +88,15 @@ def canonical(
     call for each wrapper, from the inside out; and each data file as its number of bytes, a colon, and the bytes.
 
     Args:
-        entry_point: `module:Class`.
+        closure: what the environment in these wrappers reaches.
         arguments: keyword arguments that the registry row passes, plain values.
         wrappers: from the inside out.
         extras: whether arguments, wrappers and data are part of it, or the definitions alone.
         rename: False keeps identifiers as the author wrote them.
 
     Raises:
-        InvalidValueError: if the description leaves its package for one that is not free, reads a file that cannot
-            be found without running it, or has an argument that is no plain value.
+        InvalidValueError: if an argument is no plain value.
     """
-    foreign = [wrapper.entry_point for wrapper in wrappers if not is_free(wrapper.entry_point.partition(":")[0])]
-    closure = Closure(entry_point, foreign if extras else ())
     naming = Naming(closure, rename=rename)
     pieces = [
         Piece(", ".join(item.names), "definition", write(node).encode())
@@ -96,7 +104,7 @@ def canonical(
     ]
     if extras:
         for key, value in sorted((arguments or {}).items()):
-            if not is_render(key):
+            if not shows(key):
                 pieces.append(Piece(key, "argument", f"{naming.argument(key)}={_literal(key, value)}".encode()))
         number = 0
         for wrapper in wrappers:
@@ -120,7 +128,8 @@ def canonical_source(
         arguments: keyword arguments that the registry row passes.
         time_limit: cycles after which Gymnasium truncates an episode.
     """
-    return text_of(canonical(entry_point, arguments, time_limited(time_limit)).content)
+    limit = time_limited(time_limit)
+    return text_of(canonical(reach(entry_point, limit), arguments, limit).content)
 
 
 def time_limited(time_limit: int | None) -> list[Wrapper]:

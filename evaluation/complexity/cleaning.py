@@ -1,48 +1,75 @@
 """Passes over syntax trees that leave only what an environment's dynamics need."""
 
 import ast
-from collections.abc import Container
+from collections.abc import Container, Set
 from typing import Any
+
+from aixi.evaluation.complexity.trees import walk
 
 _LOG_CALLS = {"critical", "debug", "deprecation", "error", "exception", "info", "log", "print", "warn", "warning"}
 _HINT_DECORATORS = {"final", "override"}
 
 
-def clean(tree: ast.Module) -> ast.Module:
-    """Drops documentation, annotations, imports, rendering, logging and argument checks from a module, in place."""
-    cleaned: ast.Module = _Clean().visit(tree)
-    return cleaned
+def clean(statement: ast.stmt) -> list[ast.stmt]:
+    """Drops documentation, annotations, imports, rendering, logging and argument checks from a statement, in place.
+
+    Returns:
+        What is left: no statement, itself, or several.
+    """
+    cleaned = _Clean().visit(statement)
+    return cleaned if isinstance(cleaned, list) else [] if cleaned is None else [cleaned]
 
 
-def is_render(name: str) -> bool:
-    """Whether a member serves to show the environment."""
-    return name in ("close", "metadata") or _shows(name)
-
-
-def _shows(name: str) -> bool:
+def shows(name: str) -> bool:
+    """Whether something is called after rendering."""
     return name.lstrip("_").startswith("render")
 
 
-def drop_dead(function: ast.FunctionDef, read: Container[str], own: set[str]) -> bool:
+class Usage:
+    """What a function reads and writes.
+
+    Attributes:
+        reads: names read, or declared to be another scope's.
+        writes: names and parameters bound.
+        stores: attributes written.
+        hints: whether it declares a variable by its annotation alone.
+    """
+
+    def __init__(self, function: ast.FunctionDef) -> None:
+        self.reads: set[str] = set()
+        self.writes: set[str] = set()
+        self.stores: set[str] = set()
+        self.hints = False
+        for leaf in walk(function):
+            if isinstance(leaf, ast.Name):
+                (self.reads if isinstance(leaf.ctx, ast.Load) else self.writes).add(leaf.id)
+            elif isinstance(leaf, ast.Global | ast.Nonlocal):
+                self.reads.update(leaf.names)
+            elif isinstance(leaf, ast.arg):
+                self.writes.add(leaf.arg)
+            elif isinstance(leaf, ast.Attribute) and isinstance(leaf.ctx, ast.Store):
+                self.stores.add(leaf.attr)
+            elif isinstance(leaf, ast.Expr) and isinstance(leaf.value, ast.Name):
+                self.hints = True
+
+
+def drop_dead(function: ast.FunctionDef, usage: Usage, read: Set[str], own: Set[str]) -> bool:
     """Drops assignments to what is never read from a function, in place; returns whether there were any.
 
     Args:
         function: the function; its parameters with defaults go too, if it is an `__init__` that does not use
-        them.
+            them.
+        usage: what it reads and writes.
         read: attributes that are read somewhere, and so alive.
         own: names of the source's own definitions, which may do more than return a value, as may what the
             function's own variables hold.
     """
-    names = {leaf.id for leaf in ast.walk(function) if isinstance(leaf, ast.Name) and isinstance(leaf.ctx, ast.Load)}
-    names.update(
-        name for leaf in ast.walk(function) if isinstance(leaf, ast.Global | ast.Nonlocal) for name in leaf.names
-    )
-    local = {leaf.arg for leaf in ast.walk(function) if isinstance(leaf, ast.arg)}
-    local |= {leaf.id for leaf in ast.walk(function) if isinstance(leaf, ast.Name) and isinstance(leaf.ctx, ast.Store)}
-    pruner = _Prune(read, names, own | local)
+    if not usage.hints and usage.stores <= read and usage.writes <= usage.reads:
+        return False
+    pruner = _Prune(read, usage.reads, own | usage.writes)
     pruner.visit(function)
     if function.name == "__init__":
-        pruner.changed |= _drop_parameters(function, names)
+        pruner.changed |= _drop_parameters(function, usage.reads)
     return pruner.changed
 
 
@@ -92,6 +119,10 @@ class _Clean(_Blocks):
         node.decorator_list = [part for part in node.decorator_list if _last_name(part) not in _HINT_DECORATORS]
         return self.generic_visit(node)
 
+    def visit_ClassDef(self, node: ast.ClassDef) -> Any:
+        node.body = [part for part in node.body if not (isinstance(part, ast.FunctionDef) and shows(part.name))]
+        return self.generic_visit(node)
+
     def visit_arg(self, node: ast.arg) -> Any:
         node.annotation = None
         return node
@@ -106,14 +137,14 @@ class _Clean(_Blocks):
         if isinstance(value, ast.Constant):
             return None
         if isinstance(value, ast.Call):
-            chain = [leaf.attr for leaf in ast.walk(value.func) if isinstance(leaf, ast.Attribute)]
-            chain += [leaf.id for leaf in ast.walk(value.func) if isinstance(leaf, ast.Name)]
-            if _last_name(value.func) in _LOG_CALLS or any(is_render(name) for name in chain):
+            chain = [leaf.attr for leaf in walk(value.func) if isinstance(leaf, ast.Attribute)]
+            chain += [leaf.id for leaf in walk(value.func) if isinstance(leaf, ast.Name)]
+            if _last_name(value.func) in _LOG_CALLS or any(map(shows, chain)):
                 return None
         return self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> Any:
-        node.keywords = [part for part in node.keywords if part.arg is None or not _shows(part.arg)]
+        node.keywords = [part for part in node.keywords if part.arg is None or not shows(part.arg)]
         match node:
             case ast.Call(func=ast.Name("getattr"), args=[held, ast.Constant(str(name))]):
                 return self.generic_visit(ast.Attribute(held, name, ast.Load()))
@@ -130,9 +161,9 @@ class _Clean(_Blocks):
     visit_Assert = visit_Raise = visit_Import = visit_ImportFrom = visit_TypeAlias = _gone
 
     def visit_If(self, node: ast.If) -> Any:
-        mentioned = {leaf.attr for leaf in ast.walk(node.test) if isinstance(leaf, ast.Attribute)}
-        mentioned |= {leaf.id for leaf in ast.walk(node.test) if isinstance(leaf, ast.Name)}
-        if any(_shows(name) for name in mentioned) or mentioned & {"__name__", "TYPE_CHECKING"}:
+        mentioned = {leaf.attr for leaf in walk(node.test) if isinstance(leaf, ast.Attribute)}
+        mentioned |= {leaf.id for leaf in walk(node.test) if isinstance(leaf, ast.Name)}
+        if any(shows(name) for name in mentioned) or mentioned & {"__name__", "TYPE_CHECKING"}:
             rest = ast.If(node.test, [], node.orelse)
             self.generic_visit(rest)
             return rest.orelse or None
@@ -178,7 +209,7 @@ class _Prune(_Blocks):
 
     def _acts(self, value: ast.expr) -> bool:
         """Whether an expression may have an effect: it calls an own function, or a method of what a name holds."""
-        calls = (_root(leaf.func) for leaf in ast.walk(value) if isinstance(leaf, ast.Call))
+        calls = (_root(leaf.func) for leaf in walk(value) if isinstance(leaf, ast.Call))
         return any(root is None or root in self._own for root in calls)
 
 

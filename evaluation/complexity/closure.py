@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from aixi.errors import InvalidValueError
-from aixi.evaluation.complexity.cleaning import drop_dead, is_render
+from aixi.evaluation.complexity.cleaning import Usage, drop_dead, shows
 from aixi.evaluation.complexity.data import read_files
 from aixi.evaluation.complexity.modules import ENGINES, Module, bound_names, is_free, locate, member_names
 from aixi.evaluation.complexity.scopes import Scope, Scopes
+from aixi.evaluation.complexity.trees import walk
 
 _METHODS = ("__init__", "reset", "step")  # those that are called from outside
 _WRAPPER_METHODS = (*_METHODS, "action", "observation", "reward")
+_SHOWING = {"close", "metadata"}  # of an environment
 _PROTOCOL = ("action_space", "observation_space", "np_random", "unwrapped", "spec", "env")
 
 
@@ -42,6 +44,14 @@ class Definition:
     node: ast.stmt
     module: Module
     names: tuple[str, ...]
+
+
+class _Facts(NamedTuple):
+    """What a piece of code says: names it uses, attributes it reads, and its functions."""
+
+    targets: list[Target]
+    attributes: list[str]
+    functions: list[tuple[ast.FunctionDef, Usage]]
 
 
 class Closure:
@@ -73,6 +83,7 @@ class Closure:
         self._packages = {point.partition(":")[0].partition(".")[0] for point in points}
         self.protocol = {*(_WRAPPER_METHODS if wrappers else _METHODS), *_PROTOCOL}
         self._modules: dict[str, Module] = {}
+        self._facts: dict[int, _Facts] = {}  # of each piece of code as it stands, by its identity
         self.files: dict[str, bytes] = {}
         self.entries = [self._resolve_in(*point.split(":", 1)) for point in points]
         while self._collect():  # what is dead depends on what is reached, and the other way round
@@ -103,10 +114,16 @@ class Closure:
                         break  # those that it hides count only if something asks for them
         for module, code, owner in self._queue:  # grows while it is read
             self._follow(module, code, owner)
-        own = {name for module, node in self._reached.values() for name in bound_names(node)}
-        functions = [leaf for _, node, _ in self._queue for leaf in ast.walk(node) if isinstance(leaf, ast.FunctionDef)]
+        own = {name for _, node in self._reached.values() for name in bound_names(node)}
         kept = self._mentioned.keys() | self.protocol
-        return any([drop_dead(function, kept, own) for function in functions])
+        changed = {
+            id(code)
+            for _, code, _ in self._queue
+            if any([drop_dead(function, usage, kept, own) for function, usage in self._facts[id(code)].functions])
+        }
+        for identity in changed:
+            del self._facts[identity]
+        return bool(changed)
 
     def _module(self, name: str) -> Module:
         if name not in self._modules:
@@ -119,7 +136,7 @@ class Closure:
             self.free_names.add(target.name)
             return
         module = self._module(target.module)
-        for node in module.statements[target.name]:
+        for node in module.definitions(target.name):
             if lineage and id(node) not in self._lineage:
                 self._lineage.append(id(node))
             elif id(node) in self._reached:
@@ -152,7 +169,7 @@ class Closure:
             special = not lineage and any(name.startswith("__") for name in names)
             field_ = record and not isinstance(member, ast.FunctionDef | ast.ClassDef)
             wanted = names & (asked or self._mentioned.keys()) or special or field_
-            if wanted and not any(is_render(name) for name in names):
+            if wanted and not (lineage and names & _SHOWING) and not any(map(shows, names)):
                 admitted = True
                 if id(member) not in self._members[id(node)]:
                     self._members[id(node)][id(member)] = member
@@ -161,12 +178,17 @@ class Closure:
 
     def _follow(self, module: Module, code: ast.AST, owner: ast.ClassDef | None) -> None:
         """Takes in every name that a piece of code reads."""
-        read_files(code, module, lambda node: self._free_name(module, node), self.files)
-        members = None if owner is None else {name for member in owner.body for name in member_names(member)}
-        scopes = Scopes(code, members)
-        for target in self._targets(module, scopes):
+        facts = self._facts.get(id(code))
+        if facts is None:
+            read_files(code, module, lambda node: self._free_name(module, node), self.files)
+            members = None if owner is None else {name for member in owner.body for name in member_names(member)}
+            scopes = Scopes(code, members)
+            functions = [(leaf, Usage(leaf)) for leaf in walk(code) if isinstance(leaf, ast.FunctionDef)]
+            facts = _Facts(list(self._targets(module, scopes)), list(_attributes(scopes, module)), functions)
+            self._facts[id(code)] = facts
+        for target in facts.targets:
             self._reach(target)
-        for name in _attributes(scopes, module):
+        for name in facts.attributes:
             if name not in self._mentioned:
                 self._mentioned[name] = None
                 for home, node in list(self._reached.values()):
@@ -190,10 +212,8 @@ class Closure:
         if chain is None:
             return None
         head, *rest = chain
-        if head in module.statements:
-            return None if rest else Target(module.name, head)
         if head not in module.imports:
-            return None
+            return Target(module.name, head) if head in module.statements and not rest else None
         origin, attribute = module.imports[head]
         while attribute is None and rest and not is_free(part := f"{origin}.{rest[0]}"):
             if locate(part) is None:
@@ -240,7 +260,7 @@ class Closure:
         if target.module is None:
             return
         module = self._module(target.module)
-        for node in module.statements[target.name]:
+        for node in module.definitions(target.name):
             if id(node) in begun:
                 continue
             begun.add(id(node))
@@ -257,7 +277,7 @@ class Closure:
         body = [member for member in node.body if id(member) in members]
         methods = {member.name for member in body if isinstance(member, ast.FunctionDef)}
         others = [member for member in body if not isinstance(member, ast.FunctionDef)]
-        if not any(isinstance(leaf, ast.Name) and leaf.id in methods for part in others for leaf in ast.walk(part)):
+        if not any(isinstance(leaf, ast.Name) and leaf.id in methods for part in others for leaf in walk(part)):
             body = others + [member for member in members.values() if isinstance(member, ast.FunctionDef)]
         bases = [without_parameters(base) for base in node.bases]
         return ast.ClassDef(node.name, bases, node.keywords, body or [ast.Pass()], node.decorator_list)
@@ -276,7 +296,7 @@ def _attributes(scopes: Scopes, module: Module) -> Iterator[str]:
             yield use.name
     for node, scope in scopes.attributes:
         chain = dotted(node)
-        imported = chain and chain[0] in module.imports and chain[0] not in module.statements
+        imported = chain and chain[0] in module.imports
         if isinstance(node.ctx, ast.Load) and not (imported and _is_free_chain(node, scope, scopes)):
             yield node.attr
 

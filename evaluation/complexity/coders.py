@@ -4,6 +4,7 @@ The mixture is the suite's own: fractional bits, no header, integer arithmetic. 
 environments does not hang on it. They are general compressors in whole bytes.
 """
 
+import importlib
 import importlib.util
 import lzma
 from collections.abc import Callable
@@ -13,8 +14,18 @@ from importlib.metadata import version
 from aixi.errors import InvalidValueError
 from aixi.registry import Registry
 
-# lc=3, lp=0 and pb=0 are the settings for text: three high bits of the last byte as context, no alignment.
-_LZMA_FILTERS = ({"id": lzma.FILTER_LZMA1, "preset": 9 | lzma.PRESET_EXTREME, "lc": 3, "lp": 0, "pb": 0},)
+# lc=3, lp=0 and pb=0 are the settings for text: three high bits of the last byte as context, no alignment. The preset
+# alone would clear 64 MiB of dictionary for each text.
+_LZMA_FILTERS = (
+    {
+        "id": lzma.FILTER_LZMA1,
+        "preset": 9 | lzma.PRESET_EXTREME,
+        "lc": 3,
+        "lp": 0,
+        "pb": 0,
+        "dict_size": 1 << 20,
+    },
+)
 
 
 @dataclass(frozen=True)
@@ -55,22 +66,19 @@ def _lzma(text: bytes) -> float:
 
 
 def _brotli(text: bytes) -> float:
-    import brotli
-
+    brotli = importlib.import_module("brotli")  # optional, and without types
     return 8.0 * len(brotli.compress(text, mode=brotli.MODE_TEXT, quality=11, lgwin=22))
 
 
 def _ppmd(text: bytes) -> float:
-    import pyppmd
-
-    encoder = pyppmd.Ppmd7Encoder(6, 1 << 24)
+    encoder = importlib.import_module("pyppmd").Ppmd7Encoder(6, 1 << 24)
     return 8.0 * len(encoder.encode(text) + encoder.flush(endmark=False))
 
 
 CODERS: Registry[Coder] = Registry(
     "coder",
     Coder("mixture", "logistic mixing of orders 0 to 6 and a longest match", _mixture),
-    Coder("lzma", "raw LZMA1, preset 9e, lc=3 lp=0 pb=0", _lzma),
+    Coder("lzma", "raw LZMA1, preset 9e, lc=3 lp=0 pb=0, dictionary of 1 MiB", _lzma),
     Coder("brotli", "Brotli 11, text mode; it carries a dictionary of words of its own", _brotli, "brotli"),
     Coder("ppmd", "PPMd7 of order 6, without end mark", _ppmd, "pyppmd"),
 )

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from aixi.errors import InvalidValueError
 from aixi.evaluation.complexity.modules import Module, locate
+from aixi.evaluation.complexity.trees import walk
 
 FreeName: TypeAlias = Callable[[ast.expr], str | None]  # the full name of what Python or NumPy provides, or None
 
@@ -59,7 +60,7 @@ def read_files(node: ast.AST, module: Module, free_name: FreeName, files: dict[s
         InvalidValueError: if what is read is no file of the package that a constant path names.
     """
     reader = _Reader(module, free_name)
-    for call in [leaf for leaf in ast.walk(node) if isinstance(leaf, ast.Call)]:
+    for call in [leaf for leaf in walk(node) if isinstance(leaf, ast.Call)]:
         function = call.func
         count = _READERS.get(free_name(function) or "", 0)
         if count and call.args:

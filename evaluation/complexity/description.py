@@ -5,7 +5,7 @@ import hashlib
 import importlib.resources
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -15,7 +15,8 @@ import msgspec
 from aixi.environments import ENVIRONMENTS
 from aixi.environments.registry import EnvironmentRow
 from aixi.errors import InvalidValueError, UnknownNameError
-from aixi.evaluation.complexity.canonical import Canonical, Wrapper, canonical, text_of
+from aixi.evaluation.complexity.canonical import Canonical, Wrapper, canonical, reach, text_of, time_limited
+from aixi.evaluation.complexity.closure import Closure
 from aixi.evaluation.complexity.coders import CODERS, code_length
 from aixi.evaluation.complexity.modules import ENGINES
 from aixi.evaluation.complexity.tabular import table_text
@@ -25,6 +26,7 @@ from aixi.registry import load_object
 Charging: TypeAlias = Literal["all", "code", "names", "engine"]
 CHARGINGS: tuple[Charging, ...] = get_args(Charging)
 LANGUAGES = ("source", "table")
+_CHOOSING = ("all", "engine")  # chargings under which the shortest of the languages counts
 _LANGUAGE_BITS = math.log2(len(LANGUAGES))  # to say in which language a description is written
 
 
@@ -50,8 +52,6 @@ class Description(msgspec.Struct, frozen=True):
 
     Attributes:
         environment: id, or entry point.
-        coder: name in `CODERS`.
-        charging: what was charged, see `describe`.
         sha256: of the canonical source with everything that is charged under `all`; the environment's identity.
         bits: K, the sum of the parts.
         language: the shorter one, `source` or `table`.
@@ -65,8 +65,6 @@ class Description(msgspec.Struct, frozen=True):
     """
 
     environment: str
-    coder: str
-    charging: str
     sha256: str
     bits: float
     language: str
@@ -80,10 +78,27 @@ class Description(msgspec.Struct, frozen=True):
 
 
 class FrozenText(msgspec.Struct, frozen=True):
-    """Stored lengths of one text: its SHA-256, and bits by coder."""
+    """Stored lengths of one text.
+
+    Attributes:
+        sha256: of the text.
+        bits: by coder: for an empty text, and for each piece.
+    """
 
     sha256: str
-    bits: dict[str, float]
+    bits: dict[str, list[float]]
+
+
+class FrozenDescription(msgspec.Struct, frozen=True):
+    """Stored lengths of one environment.
+
+    Attributes:
+        source: by charging; under `engine` the text is that of `all`.
+        table: of the transition table; None if there is none.
+    """
+
+    source: dict[str, FrozenText]
+    table: FrozenText | None = None
 
 
 class FrozenDescriptions(msgspec.Struct, frozen=True):
@@ -91,13 +106,11 @@ class FrozenDescriptions(msgspec.Struct, frozen=True):
 
     Attributes:
         coders: version of each coder.
-        source: by environment and charging; under `engine` the text is that of `all`.
-        table: by environment; those without a table are not there.
+        environments: by id.
     """
 
     coders: dict[str, str]
-    source: dict[str, dict[str, FrozenText]]
-    table: dict[str, FrozenText]
+    environments: dict[str, FrozenDescription]
 
 
 @dataclass(frozen=True)
@@ -151,8 +164,7 @@ def _wrappers(name: str) -> tuple[Wrapper, ...]:
     spec = gymnasium.registry.get(name)
     if spec is None:
         return ()
-    limit = {"max_episode_steps": spec.max_episode_steps}
-    found = [Wrapper("gymnasium.wrappers:TimeLimit", limit)] if spec.max_episode_steps is not None else []
+    found = time_limited(spec.max_episode_steps)
     for wrapper in spec.additional_wrappers:
         if wrapper.kwargs is None:
             raise InvalidValueError(
@@ -164,19 +176,20 @@ def _wrappers(name: str) -> tuple[Wrapper, ...]:
 
 
 @functools.cache
-def _canonical(subject: Subject, charging: Charging) -> Canonical:
-    return canonical(
-        subject.entry_point,
-        subject.kwargs,
-        subject.wrappers,
-        extras=charging != "code",
-        rename=charging != "names",
-    )
+def _closure(subject: Subject) -> Closure:
+    return reach(subject.entry_point, subject.wrappers)
 
 
 @functools.cache
-def _table(subject: Subject) -> bytes | None:
-    """The transition table, if the environment is one and nothing but a time limit is around it."""
+def source_of(subject: Subject, charging: str) -> Canonical:
+    """Returns the canonical source under a charging."""
+    extras, rename = charging != "code", charging != "names"
+    return canonical(_closure(subject), subject.kwargs, subject.wrappers, extras=extras, rename=rename)
+
+
+@functools.cache
+def table_of(subject: Subject) -> bytes | None:
+    """Returns the transition table, if the environment is one and nothing but a time limit is around it."""
     limits = [wrapper.kwargs.get("max_episode_steps") for wrapper in subject.wrappers]
     if len(limits) > 1 or None in limits:
         return None
@@ -191,32 +204,54 @@ def frozen_descriptions() -> FrozenDescriptions:
     return msgspec.json.decode(file.read_bytes(), type=FrozenDescriptions)
 
 
+def _frozen(subject: Subject, coder: str) -> FrozenDescription | None:
+    """What is stored of an environment, if it is of the same source and the same coder, or the coder is not at hand."""
+    stored = frozen_descriptions().environments.get(subject.name)
+    if stored is None or stored.source["all"].sha256 != _digest(source_of(subject, "all").content):
+        return None
+    chosen = CODERS[coder]
+    return stored if not chosen.installed or frozen_descriptions().coders[coder] == chosen.version else None
+
+
 def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _length(content: bytes, coder: str, stored: FrozenText | None) -> float:
-    """The length of a text: as stored, if it is the same text and the same coder, or the coder is not at hand."""
-    chosen = CODERS[coder]
-    if stored is None or stored.sha256 != _digest(content) or coder not in stored.bits:
-        return code_length(content, coder)
-    if chosen.installed and frozen_descriptions().coders.get(coder) != chosen.version:
-        return code_length(content, coder)
-    return stored.bits[coder]
+def _cost(pieces: Iterable[bytes], coder: str) -> list[float]:
+    """Returns the bits that a coder spends on an empty text, and then on each piece in sequence; their sum is exact."""
+    lengths = [code_length(end, coder) for end in itertools.accumulate(pieces, initial=b"")]
+    return [lengths[0], *(after - before for before, after in itertools.pairwise(lengths))]
+
+
+def frozen_text(pieces: Sequence[bytes], coders: Iterable[str] | None = None) -> FrozenText:
+    """Returns what is stored of a text.
+
+    Args:
+        pieces: its pieces, in order.
+        coders: names in `CODERS`, all if None.
+    """
+    names = [coder.name for coder in CODERS] if coders is None else coders
+    return FrozenText(_digest(b"".join(pieces)), {name: _cost(pieces, name) for name in names})
 
 
 @functools.cache
-def _bits(subject: Subject, coder: str, charging: Charging) -> tuple[float, float | None]:
-    """Lengths in both languages, that of the source with its engines if they are charged."""
-    key = "all" if charging == "engine" else charging
-    found = _canonical(subject, key)
-    stored = frozen_descriptions()
-    source = _length(found.content, coder, stored.source.get(subject.name, {}).get(key))
-    if charging in ("code", "names"):
-        return source, None
-    source += sum(ENGINES[engine].bits for engine in found.engines) if charging == "engine" else 0.0
-    table = _table(subject)
-    return source, None if table is None else _length(table, coder, stored.table.get(subject.name))
+def _spent(subject: Subject, coder: str, charging: str) -> tuple[list[float], list[float] | None]:
+    """Bits piece by piece, of the source without engines and of the table."""
+    found = source_of(subject, charging)
+    stored = _frozen(subject, coder)
+    both = charging == "all"
+    if stored is not None and stored.source[charging].sha256 == _digest(found.content):
+        # The table follows from the source, which is the same.
+        return stored.source[charging].bits[coder], stored.table.bits[coder] if both and stored.table else None
+    table = table_of(subject) if both else None
+    return _cost([piece.content for piece in found.pieces], coder), None if table is None else _cost([table], coder)
+
+
+def _weigh(subject: Subject, coder: str, charging: Charging) -> tuple[list[float], list[float] | None, float]:
+    """Bits piece by piece, of the source and of the table; and those of the engines, if they are charged."""
+    source, table = _spent(subject, coder, "all" if charging == "engine" else charging)
+    engines = source_of(subject, "all").engines if charging == "engine" else []
+    return source, table, sum(ENGINES[engine].bits for engine in engines)
 
 
 def _checked(charging: str) -> Charging:
@@ -243,10 +278,30 @@ def description_bits(environment: str | EnvironmentRow, coder: str = "mixture", 
         >>> description_bits("aixi/CoinFlip-v0") < description_bits("aixi/Pacman-v0")
         True
     """
-    source, table = _bits(Subject.find(environment), coder, _checked(charging))
-    if charging in ("code", "names"):
-        return source
-    return min(source, math.inf if table is None else table) + _LANGUAGE_BITS
+    chosen = _checked(charging)
+    source, table, engines = _weigh(Subject.find(environment), coder, chosen)
+    length = min(sum(source) + engines, math.inf if table is None else sum(table))
+    return length + (_LANGUAGE_BITS if chosen in _CHOOSING else 0.0)
+
+
+def lengths(environment: str | EnvironmentRow) -> dict[str, float]:
+    """Returns K of an environment by every coder that is installed or stored and every charging, as `coder/charging`.
+
+    Raises:
+        UnknownNameError: if there is no such environment.
+        InvalidValueError: if the description leaves its package for one that is not free.
+
+    Example:
+        >>> lengths("aixi/CoinFlip-v0")["lzma/code"]
+        1664.0
+    """
+    subject = Subject.find(environment)
+    coders = [coder.name for coder in CODERS if coder.installed or _frozen(subject, coder.name) is not None]
+    return {
+        f"{coder}/{charging}": description_bits(environment, coder, charging)
+        for coder in coders
+        for charging in CHARGINGS
+    }
 
 
 def description_hash(environment: str | EnvironmentRow) -> str:
@@ -262,7 +317,7 @@ def description_hash(environment: str | EnvironmentRow) -> str:
         >>> len(description_hash("aixi/CoinFlip-v0"))
         64
     """
-    return _digest(_canonical(Subject.find(environment), "all").content)
+    return _digest(source_of(Subject.find(environment), "all").content)
 
 
 def describe(environment: str | EnvironmentRow, coder: str = "mixture", charging: str = "all") -> Description:
@@ -289,84 +344,30 @@ def describe(environment: str | EnvironmentRow, coder: str = "mixture", charging
         ('table', True)
     """
     subject, chosen = Subject.find(environment), _checked(charging)
-    found = _canonical(subject, "all" if chosen == "engine" else chosen)
-    source, table = _bits(subject, coder, chosen)
-    parts = [Part("empty text", "coder", 0, code_length(b"", coder))]
-    language, content = "source", found.content
-    tabular = _table(subject) if table is not None else None
-    if tabular is not None and table is not None and table < source:
-        language, content = "table", tabular
-        pieces = [("transition table", "table", tabular)]
-    else:
-        pieces = list(found.pieces)
-    ends = itertools.accumulate(len(piece) for _, _, piece in pieces)
-    spent = [parts[0].bits, *(code_length(content[:end], coder) for end in ends)]
-    for (name, kind, piece), (before, after) in zip(pieces, itertools.pairwise(spent), strict=True):
-        parts.append(Part(name, kind, len(piece), after - before))
-    if chosen == "engine" and language == "source":
-        parts += [Part(engine, "engine", 0, ENGINES[engine].bits) for engine in found.engines]
-    if chosen in ("all", "engine"):
-        parts.append(Part(f"{language}, of {len(LANGUAGES)} languages", "language", 0, _LANGUAGE_BITS))
+    found = source_of(subject, "all" if chosen == "engine" else chosen)
+    bits, table, engines = _weigh(subject, coder, chosen)
+    source_bits, tabular_bits = sum(bits) + engines, None if table is None else sum(table)
+    pieces: list[tuple[str, str, bytes]] = list(found.pieces)
+    extras = [Part(engine, "engine", 0, ENGINES[engine].bits) for engine in found.engines if engines]
+    language = "source"
+    text = table_of(subject) if table is not None else None
+    if text is not None and table is not None and tabular_bits is not None and tabular_bits < source_bits:
+        language, pieces, bits, extras = "table", [("transition table", "table", text)], table, []
+    if chosen in _CHOOSING:
+        extras.append(Part(f"{language}, of {len(LANGUAGES)} languages", "language", 0, _LANGUAGE_BITS))
+    parts = [Part("empty text", "coder", 0, bits[0])]
+    parts += [Part(*piece[:2], len(piece[2]), cost) for piece, cost in zip(pieces, bits[1:], strict=True)]
+    parts += extras
     return Description(
         environment=subject.name,
-        coder=coder,
-        charging=chosen,
         sha256=description_hash(environment),
         bits=sum(part.bits for part in parts),
         language=language,
-        source_bits=source,
-        tabular_bits=table,
-        languages=len(LANGUAGES) if chosen in ("all", "engine") else 1,
+        source_bits=source_bits,
+        tabular_bits=tabular_bits,
+        languages=len(LANGUAGES) if chosen in _CHOOSING else 1,
         parts=parts,
         free=found.free,
         engines=found.engines,
-        text=text_of(content),
+        text=text_of(b"".join(piece for _, _, piece in pieces)),
     )
-
-
-class Lengths(msgspec.Struct, frozen=True):
-    """An environment's description lengths under every choice of coder and charging.
-
-    Attributes:
-        sha256: as in `Description`.
-        bits: K by `coder/charging`, for the coders that are at hand or whose lengths are stored.
-        engines: as in `Description`.
-    """
-
-    sha256: str
-    bits: dict[str, float]
-    engines: list[str]
-
-
-def lengths(environment: str | EnvironmentRow) -> Lengths:
-    """Returns an environment's description lengths; faster than `describe`, since it knows no parts.
-
-    Raises:
-        UnknownNameError: if there is no such environment.
-        InvalidValueError: if the description leaves its package for one that is not free.
-
-    Example:
-        >>> found = lengths("aixi/CoinFlip-v0")
-        >>> found.bits["mixture/all"] == description_bits("aixi/CoinFlip-v0")
-        True
-    """
-    subject = Subject.find(environment)
-    stored = frozen_descriptions().source.get(subject.name, {})
-    known = {
-        charging: charging in stored and stored[charging].sha256 == _digest(_canonical(subject, charging).content)
-        for charging in CHARGINGS
-        if charging != "engine"
-    }
-    known["engine"] = known["all"]
-    bits = {
-        f"{coder.name}/{charging}": description_bits(environment, coder.name, charging)
-        for coder in CODERS
-        for charging in CHARGINGS
-        if coder.installed or (known[charging] and coder.name in stored[_text(charging)].bits)
-    }
-    return Lengths(description_hash(environment), bits, _canonical(subject, "all").engines)
-
-
-def _text(charging: Charging) -> Charging:
-    """Which text is coded under a charging: engines are charged by constants."""
-    return "all" if charging == "engine" else charging

@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeAlias
 
 from aixi.errors import InvalidValueError
 from aixi.evaluation.complexity.cleaning import clean
+from aixi.evaluation.complexity.trees import walk
 
 Imports: TypeAlias = dict[str, tuple[str, str | None]]  # name -> module, attribute of it or None for itself
 
@@ -66,7 +67,8 @@ class Module:
     Attributes:
         name: its full name.
         path: its file.
-        statements: those that bind or change a name of the module, by that name, in the order of the text.
+        statements: those that bind or change a name of the module, by that name, in the order of the text; as
+            they stand there, see `definitions`.
         imports: what it imports, anywhere.
     """
 
@@ -74,6 +76,7 @@ class Module:
     path: Path
     statements: dict[str, list[ast.stmt]] = field(default_factory=dict)
     imports: Imports = field(default_factory=dict)
+    _cleaned: dict[int, list[ast.stmt]] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, name: str) -> "Module":
@@ -88,13 +91,20 @@ class Module:
         module = cls(name, Path(spec.origin))
         tree = ast.parse(module.path.read_text(encoding="utf-8"))
         package = name if spec.submodule_search_locations is not None else name.rpartition(".")[0]
-        for node in ast.walk(tree):
+        for node in walk(tree):
             if isinstance(node, ast.Import | ast.ImportFrom):
                 module._import(node, package)
-        for statement in _units(clean(tree).body):
-            for bound in dict.fromkeys(bound_names(statement)):
+        for statement in _units(tree.body):
+            for bound in dict.fromkeys(bound_names(statement)).keys() - module.imports.keys():
                 module.statements.setdefault(bound, []).append(statement)
         return module
+
+    def definitions(self, name: str) -> list[ast.stmt]:
+        """Returns what defines a name, clean."""
+        for statement in self.statements[name]:
+            if id(statement) not in self._cleaned:
+                self._cleaned[id(statement)] = clean(statement)
+        return [part for statement in self.statements[name] for part in self._cleaned[id(statement)]]
 
     def _import(self, node: ast.Import | ast.ImportFrom, package: str) -> None:
         if isinstance(node, ast.Import):
@@ -116,7 +126,7 @@ def _units(body: list[ast.stmt]) -> Iterator[ast.stmt]:
     for node in body:
         inner = [part for name in ("body", "handlers", "orelse", "finalbody") for part in getattr(node, name, [])]
         if isinstance(node, ast.FunctionDef | ast.ClassDef) or not any(
-            isinstance(leaf, ast.ClassDef) for part in inner for leaf in ast.walk(part)
+            isinstance(leaf, ast.ClassDef) for part in inner for leaf in walk(part)
         ):
             yield node
         else:
@@ -131,7 +141,7 @@ def bound_names(node: ast.AST) -> Iterator[str]:
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         yield node.name
         return
-    for leaf in ast.walk(node):
+    for leaf in walk(node):
         if isinstance(leaf, ast.Name) and not isinstance(leaf.ctx, ast.Load):
             yield leaf.id
         elif isinstance(leaf, ast.FunctionDef):

@@ -11,7 +11,6 @@ spelled like one of the source's own is renamed with it.
 
 import ast
 import builtins
-import copy
 import functools
 import itertools
 import keyword
@@ -22,6 +21,7 @@ from typing import Any, NamedTuple, TypeAlias
 from aixi.evaluation.complexity.closure import Closure, Definition, Target, dotted
 from aixi.evaluation.complexity.modules import locate
 from aixi.evaluation.complexity.scopes import Scope, Scopes, Use, parameters
+from aixi.evaluation.complexity.trees import duplicate
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
@@ -82,8 +82,7 @@ class Naming:
 
     def _spelt(self, item: Definition) -> Definition:
         """Returns a copy in which one name stands for each dotted name of a module's."""
-        node = copy.deepcopy(item.node)
-        scopes = Scopes(node)
+        scopes = Scopes(item.node)
         found: dict[int, Target] = {}
         candidates: list[tuple[ast.expr, Scope]] = [*scopes.attributes]
         candidates += [(use.node, use.scope) for use in scopes.uses if isinstance(use.node, ast.Name)]
@@ -92,18 +91,16 @@ class Naming:
             target = self._closure.resolve(item.module, chain) if names else None
             if names and target is not None and scope.binder(names[0]) is scopes.module:
                 found[id(chain)] = target
-        settled, free = self._settled, self._free
 
-        class Spell(ast.NodeTransformer):
-            def visit(self, part: ast.AST) -> Any:
-                target = found.get(id(part))
-                if target is None or not isinstance(part, ast.Name | ast.Attribute):
-                    return self.generic_visit(part)
-                name = ast.Name(target.name if target.module else free[target.name], part.ctx)
-                settled[id(name)] = target
-                return name
+        def spelling(part: Any) -> ast.Name | None:
+            target = found.get(id(part))
+            if target is None:
+                return None
+            name = ast.Name(target.name if target.module else self._free[target.name], part.ctx)
+            self._settled[id(name)] = target
+            return name
 
-        return Definition(Spell().visit(node), item.module, item.names)
+        return Definition(duplicate(item.node, spelling), item.module, item.names)
 
     # What calls may mean
 
@@ -116,7 +113,9 @@ class Naming:
                 self._functions.setdefault(entity, []).append(use.node)
         if isinstance(item.node, ast.ClassDef):
             target = Target(item.module.name, item.node.name)
-            made = [part for part in item.node.body if isinstance(part, ast.FunctionDef) and part.name == "__init__"]
+            made: list[Function] = [
+                part for part in item.node.body if isinstance(part, ast.FunctionDef) and part.name == "__init__"
+            ]
             for base in item.node.bases:
                 made += [] if made else self._functions.get(self._settled.get(id(base)), [])
             self._functions[target] = made

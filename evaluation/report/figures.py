@@ -4,9 +4,11 @@ A figure holds no colours, only classes that the page's style gives colours to, 
 are escaped where they are put in. Coordinates are in pixels of the figure's own box.
 """
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from markupsafe import Markup
 
@@ -17,7 +19,7 @@ Span = tuple[float, float]
 
 COLOURS = 7
 """Colours that the style has for agents; the next ones have the same again, with dashes."""
-_ROW = 15.0  # least distance of two labels
+_STRIP = (8.0, 142.0)  # from where to where the axis of a column of whiskers runs
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
@@ -72,22 +74,29 @@ def number(value: float | None, digits: int = 2) -> str:
 
 
 def linear(name: str, values: Iterable[float], most: int = 6) -> Axis:
-    """Returns an axis that holds all the values and at most `most` + 1 round ticks.
+    """Returns an axis that holds all the values, marked at no more than `most` round ones.
 
     Example:
-        >>> linear("score", [0.1, 0.93]).ticks
-        ((0.0, '0'), (0.2, '0.2'), (0.4, '0.4'), (0.6, '0.6'), (0.8, '0.8'), (1.0, '1'))
+        >>> linear("score", [0.0, 0.93]).ticks
+        ((0.0, '0'), (0.2, '0.2'), (0.4, '0.4'), (0.6, '0.6'), (0.8, '0.8'))
     """
     values = list(values)
     low, high = min(values), max(values)
     if low == high:
         low, high = low - 0.5, high + 0.5
     rough = (high - low) / most
-    scale = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor * scale for factor in _STEPS if factor * scale >= rough * (1 - 1e-9))
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    ticks = tuple((round(k * step, 12), f"{round(k * step, 12):g}".replace("-", "−")) for k in range(first, last + 1))
-    return Axis(name, ticks[0][0], ticks[-1][0], ticks)
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in _STEPS if factor * power >= rough * (1 - 1e-9))
+    places = range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)
+    ticks = tuple((round(k * step, 12), f"{round(k * step, 12):g}".replace("-", "−")) for k in places)
+    # Marks may stand at the very ends; a curve's last dot needs some room beyond it.
+    room = 0.03 * (high - low)
+    return Axis(
+        name,
+        low - room * (low != ticks[0][0] if ticks else 1),
+        high + room * (high != ticks[-1][0] if ticks else 1),
+        ticks,
+    )
 
 
 def decades(name: str, low: float, high: float) -> Axis:
@@ -131,46 +140,58 @@ def short_count(value: float) -> str:
 
 
 def line_chart(
-    title: str, x: Axis, y: Axis, series: Sequence[Series], rules: Sequence[tuple[float, str]] = (), small: bool = False
+    title: str,
+    x: Axis,
+    y: Axis,
+    series: Sequence[Series],
+    rules: Sequence[float] = (),
+    labels: Literal["names", "keys", "crossings"] = "names",
 ) -> Markup:
-    """Returns lines with bands, each labelled where it ends: by letter and name, by letter alone if `small`.
+    """Returns lines with bands.
 
     Args:
         title: what the figure shows, for those who cannot see it too.
         x: the horizontal axis.
         y: the vertical axis.
         series: one for each agent.
-        rules: levels to compare with: y and name.
-        small: one of many figures side by side.
+        rules: levels to compare with.
+        labels: `names` writes letter and name where a line ends; `keys` the letter alone, in one of many
+            figures side by side; `crossings` the letter on the line, for lines that all end alike.
     """
-    width, height = (280.0, 190.0) if small else (640.0, 360.0)
-    left, right, top, bottom = (38.0, 22.0, 22.0, 36.0) if small else (48.0, 178.0, 26.0, 46.0)
-    x_end, y_start = width - right, height - bottom
-    parts = _axes(x, y, (left, x_end), (y_start, top), height)
-    for level, name in rules:
+    small = labels == "keys"
+    width, height = (280.0, 190.0) if small else (680.0, 360.0)
+    left, right, top, bottom = (38.0, 22.0, 22.0, 36.0) if small else (48.0, 212.0, 26.0, 46.0)
+    if labels == "crossings":
+        right = 16.0
+    across, upwards = (left, width - right), (height - bottom, top)
+    parts = _axes(x, y, across, upwards, height)
+    for level in rules:
         if y.low <= level <= y.high:
-            at = y.place(level, y_start, top)
-            parts.append(_line("rule", left, at, x_end, at))
-            if name:
-                parts.append(_text("note", x_end - 4, at - 4, name, "end"))
-    labels = []
-    for one in series:
-        spots = [(x.place(a, left, x_end), y.place(b, y_start, top)) for a, b in one.points]
+            at = y.place(level, *upwards)
+            parts.append(_line("rule", left, at, across[1], at))
+    ends = []
+    for index, one in enumerate(series):
+        spots = [(x.place(a, *across), y.place(b, *upwards)) for a, b in one.points]
         if one.band:
-            highs = [(spot[0], y.place(band[1], y_start, top)) for spot, band in zip(spots, one.band, strict=True)]
-            lows = [(spot[0], y.place(band[0], y_start, top)) for spot, band in zip(spots, one.band, strict=True)]
-            parts.append(Markup('<path class="band s{}" d="{}Z"/>').format(one.slot % COLOURS, _path(highs + lows[::-1])))
-        style = f"line s{one.slot % COLOURS} d{one.slot // COLOURS % 3}"
-        parts.append(Markup('<path class="{}" d="{}"/>').format(style, _path(spots)))
-        labels.append((spots[-1], one))
-    step = _ROW if not small else 10.0
-    for at, (spot, one) in zip(_apart([spot[1] for spot, _ in labels], step, top, y_start), labels, strict=True):
-        start = x_end + (4 if small else 12)
+            edges = [
+                [(spot[0], y.place(span[side], *upwards)) for spot, span in zip(spots, one.band, strict=True)]
+                for side in (1, 0)
+            ]
+            parts.append(_shape("band", one, edges[0] + edges[1][::-1], "Z"))
+        parts.append(_shape(f"line d{one.slot // COLOURS % 3}", one, spots))
+        level = upwards[0] + (upwards[1] - upwards[0]) * (0.2 + 0.6 * (index + 0.5) / len(series))
+        ends.append(_crossing(spots, level) if labels == "crossings" else spots[-1])
+    if labels == "crossings":
+        parts += [
+            _text(f"key halo s{one.slot % COLOURS}", *end, one.key) for end, one in zip(ends, series, strict=True)
+        ]
+        return _svg(title, width, height, parts)
+    start = across[1] + (4 if small else 14)
+    for at, end, one in zip(_apart([end[1] for end in ends], 10 if small else 15, upwards), ends, series, strict=True):
         if not small:
-            parts.append(_line(f"leader s{one.slot % COLOURS}", spot[0] + 1, spot[1], start - 2, at))
+            parts.append(_line(f"leader s{one.slot % COLOURS}", end[0] + 1, end[1], start - 2, at))
+            parts.append(_text("label", start + 12 + 8 * len(one.key), at + 4, one.label))
         parts.append(_text(f"key s{one.slot % COLOURS}", start, at + 4, one.key))
-        if not small:
-            parts.append(_text("label", start + 16, at + 4, one.label))
     return _svg(title, width, height, parts)
 
 
@@ -208,35 +229,30 @@ def bar_chart(title: str, axis: Axis, groups: Sequence[tuple[str, Sequence[Serie
 
 def whisker(mean: float | None, interval: Interval | None, axis: Axis, slot: int | None = None) -> Markup:
     """Returns a dot with its interval, to stand in a row of a table whose head has `scale` of the same axis."""
-    width, height = 168.0, 22.0
     if mean is None:
         return Markup("")
-    said = number(mean, 3)
     parts = [
-        _line("rule", axis.place(level, 8, width - 8), 0, axis.place(level, 8, width - 8), height)
-        for level in (0.0, 1.0)
-        if axis.low <= level <= axis.high
+        _line("rule", at, 0, at, 20)
+        for at in (axis.place(level, *_STRIP) for level in (0.0, 1.0) if axis.low <= level <= axis.high)
     ]
     style = "s-ink" if slot is None else f"s{slot % COLOURS}"
+    said = number(mean, 3)
     if interval is not None:
-        low, high = (axis.place(end, 8, width - 8) for end in (interval.low, interval.high))
-        dashed = "" if interval.trustworthy else " unsure"
-        parts.append(_line(f"whisker {style}{dashed}", low, height / 2, high, height / 2))
+        low, high = axis.place(interval.low, *_STRIP), axis.place(interval.high, *_STRIP)
+        parts += [_line(f"whisker {style}{'' if interval.trustworthy else ' unsure'}", low, 10, high, 10)]
+        parts += [_line(f"whisker {style}", end, 6, end, 14) for end in (low, high)]
         said += f", 95 % interval {number(interval.low, 3)} to {number(interval.high, 3)}"
-    parts.append(
-        Markup('<circle class="dot {}" cx="{}" cy="11" r="4"/>').format(style, _n(axis.place(mean, 8, width - 8)))
-    )
-    return _svg(said, width, height, parts, "strip")
+    parts.append(Markup('<circle class="{}" cx="{}" cy="10" r="3"/>').format(style, _n(axis.place(mean, *_STRIP))))
+    return _svg(said, _STRIP[1] + _STRIP[0], 20, parts, "strip")
 
 
 def scale(axis: Axis) -> Markup:
     """Returns the axis of a column of whiskers."""
-    width, height = 168.0, 18.0
-    parts = [_line("axis", 8, height - 1, width - 8, height - 1)]
+    parts = [_line("axis", _STRIP[0], 17, _STRIP[1], 17)]
     for position, text in axis.ticks:
-        at = axis.place(position, 8, width - 8)
-        parts += [_line("axis", at, height - 4, at, height - 1), _text("tick", at, height - 6, text, "middle")]
-    return _svg(f"axis: {axis.name}", width, height, parts, "strip")
+        at = axis.place(position, *_STRIP)
+        parts += [_line("axis", at, 14, at, 17), _text("tick", at, 12, text, "middle")]
+    return _svg(f"axis: {axis.name}", _STRIP[1] + _STRIP[0], 18, parts, "strip")
 
 
 def _axes(x: Axis, y: Axis, across: Span, upwards: Span, height: float) -> list[Markup]:
@@ -260,38 +276,50 @@ def _horizontal(x: Axis, across: Span, upwards: Span, height: float) -> list[Mar
     return parts
 
 
-def _apart(heights: Sequence[float], step: float, top: float, bottom: float) -> list[float]:
+def _apart(heights: Sequence[float], step: float, upwards: Span) -> list[float]:
     """Returns where labels go: as near to where they belong as they can without touching.
 
     Example:
-        >>> _apart([50, 20, 52], 10, 0, 100)
+        >>> _apart([50, 20, 52], 10, (100, 0))
         [46.0, 20.0, 56.0]
     """
+    bottom, top = upwards
     step = min(step, (bottom - top) / max(1, len(heights) - 1))
-    # Runs of labels that touch are centred on the mean of their places.
+
+    def start(run: Sequence[int]) -> float:
+        length = (len(run) - 1) * step
+        centre = math.fsum(heights[index] for index in run) / len(run)
+        return max(top, min(bottom - length, centre - length / 2))
+
+    # A run of labels that touch is centred on the mean of their places.
     runs: list[list[int]] = []
     for index in sorted(range(len(heights)), key=lambda k: heights[k]):
         runs.append([index])
-        while len(runs) > 1 and _start(runs[-2], heights, step, top, bottom) + len(
-            runs[-2]
-        ) * step > _start(runs[-1], heights, step, top, bottom):
+        while len(runs) > 1 and start(runs[-2]) + len(runs[-2]) * step > start(runs[-1]) + 1e-9:
             runs[-2:] = [runs[-2] + runs[-1]]
     places = [0.0] * len(heights)
     for run in runs:
-        first = _start(run, heights, step, top, bottom)
         for k, index in enumerate(run):
-            places[index] = first + k * step
+            places[index] = start(run) + k * step
     return places
 
 
-def _start(run: Sequence[int], heights: Sequence[float], step: float, top: float, bottom: float) -> float:
-    length = (len(run) - 1) * step
-    centre = math.fsum(heights[index] for index in run) / len(run)
-    return max(top, min(bottom - length, centre - length / 2))
+def _crossing(spots: Sequence[Point], level: float) -> Point:
+    """Returns where a line first crosses a level; its middle if it does not.
+
+    Example:
+        >>> _crossing([(0, 0), (10, 0), (20, 10)], 5)
+        (15.0, 5)
+    """
+    for (x1, y1), (x2, y2) in itertools.pairwise(spots):
+        if y1 != y2 and min(y1, y2) <= level <= max(y1, y2):
+            return x1 + (level - y1) / (y2 - y1) * (x2 - x1), level
+    return spots[len(spots) // 2]
 
 
-def _path(spots: Sequence[Point]) -> str:
-    return "M" + "L".join(f"{_n(x)},{_n(y)}" for x, y in spots)
+def _shape(style: str, one: Series, spots: Sequence[Point], close: str = "") -> Markup:
+    path = "M" + "L".join(f"{_n(x)},{_n(y)}" for x, y in spots)
+    return Markup('<path class="{} s{}" d="{}{}"/>').format(style, one.slot % COLOURS, path, close)
 
 
 def _line(style: str, x1: float, y1: float, x2: float, y2: float) -> Markup:

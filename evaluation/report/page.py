@@ -24,7 +24,7 @@ from aixi.evaluation.screen import duration
 _FOLDER = Path(__file__).parent
 _LONGEST_LABEL = 22
 _SHADES = 5  # on each side of 0
-_LEVELS = ((0.0, "random"), (1.0, "best known"))
+_LEVELS = (0.0, 1.0)  # random and best known
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,9 @@ def html_report(result: ScoreResult) -> str:
         agents=agents,
         by_text={agent.text: agent for agent in agents},
         kept=kept,
+        best=_best(result),
+        colours=figures.COLOURS,
+        shades=_SHADES,
         fewest=FEWEST_SEEDS,
         unsure=[agent for agent in agents if agent.row.score is not None and not agent.row.score.trustworthy],
         untold=[agent for agent in agents if agent.row.mean is not None and agent.row.score is None],
@@ -124,9 +127,12 @@ def _template() -> Template:
         "duration": duration,
         "shorten": shorten,
         "rank": rank,
+        "verdict": verdict,
+        "ranges": ranges,
+        "bits": lambda length: "–" if length is None else f"{length:,.1f}",
         "breakable": breakable,
     }
-    environment.globals |= {"whisker": figures.whisker, "scale": figures.scale, "verdict": verdict, "shades": _SHADES}
+    environment.globals |= {"whisker": figures.whisker, "scale": figures.scale}
     return environment.get_template("page.html.j2")
 
 
@@ -185,6 +191,22 @@ def verdict(difference: Interval | None) -> str:
     return "worse" if difference.high < 0 else "not told apart"
 
 
+def ranges(numbers: Sequence[int]) -> str:
+    """Returns ascending whole numbers, runs of them by their ends.
+
+    Example:
+        >>> ranges([0, 1, 2, 3, 7]), ranges([])
+        ('0–3, 7', 'none')
+    """
+    runs: list[list[int]] = []
+    for item in numbers:
+        if runs and item == runs[-1][-1] + 1:
+            runs[-1][1:] = [item]
+        else:
+            runs.append([item])
+    return ", ".join("–".join(map(str, run)) for run in runs) or "none"
+
+
 def breakable(text: str) -> Markup:
     """Returns a long name that may be broken after the signs between its parts.
 
@@ -200,6 +222,19 @@ def _axis(name: str, means: Iterable[float | None], intervals: Iterable[Interval
     """Returns the axis of a column of whiskers, with 0 on it."""
     ends = [end for interval in intervals for end in (interval.low, interval.high)]
     return figures.linear(name, [0.0, *ends, *(mean for mean in means if mean is not None)], most=4)
+
+
+def _best(result: ScoreResult) -> dict[str, float | None]:
+    """Returns the best value in each environment that is not left out."""
+    found = {
+        name: [row.environments[name].mean for row in result.agents.values() if name in row.environments]
+        for name, environment in result.environments.items()
+        if environment.excluded is None
+    }
+    return {
+        name: max((value for value in found.get(name, []) if value is not None), default=None)
+        for name in result.environments
+    }
 
 
 def _experience(agents: Sequence[Agent]) -> Markup | None:
@@ -238,8 +273,8 @@ def _learning(result: ScoreResult, agents: Sequence[Agent]) -> dict[str, Markup]
             figures.decades("cycle (log scale)", min(one.points[0][0] for one in series), environment.cycles),
             figures.linear("value of rewards so far", [0.0, 1.0, *heights], most=4),
             series,
-            [(level, "") for level, _ in _LEVELS],
-            small=True,
+            _LEVELS,
+            "keys",
         )
     return charts
 
@@ -257,6 +292,7 @@ def _profiles(result: ScoreResult, agents: Sequence[Agent]) -> Markup | None:
         figures.linear("value (0 random, 1 best known)", result.thresholds, most=8),
         figures.linear("share of lives above it", [0.0, 1.0], most=5),
         series,
+        labels="crossings",
     )
 
 
@@ -266,8 +302,7 @@ def _tags(agents: Sequence[Agent]) -> Markup | None:
     if not tags:
         return None
     groups = [
-        (tag, [agent.series([(0.0, agent.row.tags[tag])]) for agent in agents if tag in agent.row.tags])
-        for tag in tags
+        (tag, [agent.series([(0.0, agent.row.tags[tag])]) for agent in agents if tag in agent.row.tags]) for tag in tags
     ]
     lengths = [value for agent in agents for value in agent.row.tags.values()]
     return figures.bar_chart(

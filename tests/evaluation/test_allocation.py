@@ -60,7 +60,7 @@ def test_what_counts_nothing_gets_nothing_and_what_never_varies_gets_two():
 def test_deviations_are_those_of_the_pair_that_is_least_certain():
     seeds = np.array([0.0, 1.0, 2.0, 3.0, 4.0])
     noise = np.array([1.0, -1.0, 0.0, 1.0, -1.0])
-    cube = np.stack([[seeds, seeds], [seeds + 0.1 * noise, seeds], [seeds, seeds + 3 * noise]])
+    cube = np.stack([[seeds, seeds], [seeds - 0.1 * noise, seeds], [seeds, seeds + 3 * noise]])
     expected = np.stack([0.1 * noise, 3 * noise]).std(axis=1, ddof=1)
     np.testing.assert_allclose(paired_deviations(cube, [0.5, 0.5]), expected, rtol=1e-9)
     np.testing.assert_allclose(paired_deviations(cube[:1], [0.5, 0.5]), np.full(2, seeds.std(ddof=1)), rtol=1e-12)
@@ -86,7 +86,7 @@ def test_first_stage_is_the_pilot():
     cube = np.full((2, 3, 4), np.nan)
     cube[:, 0, :3], cube[0, 1, :2] = 0.5, 0.5  # the second agent has not lived in the second environment
     np.testing.assert_array_equal(next_seeds(cube, [0.5, 0.5, 0], [1, 1, 1], 0.01), [7, 10, 0])
-    np.testing.assert_array_equal(next_seeds(cube, [0.5, 0.5, 0], [1, 1, 1], 0.01, budget=6), [4, 2, 0])
+    np.testing.assert_array_equal(next_seeds(cube, [0.5, 0.5, 0], [1, 1, 1], 0.01, budget=6), [2, 4, 0])
 
 
 def test_nothing_more_is_needed_where_it_is_precise():

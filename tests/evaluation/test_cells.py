@@ -1,12 +1,16 @@
+from dataclasses import replace
+
 import msgspec
 import pytest
 
+from aixi.agents.registry import AGENTS
 from aixi.errors import InvalidValueError, UnknownNameError
-from aixi.evaluation.cells import score
+from aixi.evaluation import records
+from aixi.evaluation.cells import compare, load_result, rescore, score
 from aixi.evaluation.suite import Suite
 
 SUITE = Suite("tests", 1, "", 500.0, 2, {"test/Walk-v0": 300, "test/Episodes-v0": 200, "aixi/Tiger-v0": 250})
-TIMES = ("seconds", "workers")
+TIMES = ("seconds", "workers", "ended")
 
 
 def timeless(value):
@@ -16,49 +20,152 @@ def timeless(value):
     return [timeless(item) for item in value] if isinstance(value, list) else value
 
 
+def hashes(table, agent):
+    return [life.percept_hash for found in table.agents[agent].environments.values() for life in found.seeds]
+
+
 def test_number_of_workers_changes_no_bit():
     agents = ["random", "constant:action=1"]
     ended = []
-    alone = score(agents, SUITE, imports=["evaluation_worlds"], on_cell=lambda result: ended.append(result.cell))
-    pair = score(agents, SUITE, workers=2, imports=["evaluation_worlds"])
+    alone = score(
+        agents, SUITE, imports=["evaluation_agents"], on_cell=lambda result, stored: ended.append(result.cell)
+    )
+    pair = score(agents, SUITE, workers=2, imports=["evaluation_agents"])
     assert timeless(msgspec.to_builtins(alone)) == timeless(msgspec.to_builtins(pair))
     assert pair.workers == 2
     assert len(ended) == 12
-    hashes = [s.percept_hash for e in alone.agents["random"].environments.values() for s in e.seeds]
-    assert len(set(hashes)) == 6
+    assert len(set(hashes(alone, "random"))) == 6
 
 
 def test_agents_share_the_relabelling_of_a_seed():
-    plain = score(["constant"], SUITE, seeds=[3], relabel=False).agents["constant"]
-    moved = score(["constant"], SUITE, seeds=[3], relabel=True).agents["constant"]
-    again = score(["constant:action=0"], SUITE, seeds=[3], relabel=True).agents["constant:action=0"]
-    hashes = [[env.seeds[0].percept_hash for env in found.environments.values()] for found in (plain, moved, again)]
-    assert hashes[0] != hashes[1] == hashes[2]
+    plain = score(["constant"], SUITE, seeds=[3], relabel=False)
+    moved = score(["constant"], SUITE, seeds=[3], relabel=True)
+    again = score(["constant:action=0"], SUITE, seeds=[3], relabel=True)
+    assert hashes(plain, "constant") != hashes(moved, "constant") == hashes(again, "constant:action=0")
+    assert (plain.relabel, moved.relabel) == (False, True)
 
 
-def test_agent_that_fails_is_counted_and_the_rest_is_scored():
-    result = score(["clumsy", "random"], SUITE, seeds=1)
+def test_agent_that_fails_has_the_lower_of_zero_and_what_it_had():
+    result = score(["clumsy", "random"], SUITE, seeds=1, imports=["evaluation_agents"])
+    found = result.agents["clumsy"].environments["test/Walk-v0"].seeds[0]
     assert result.agents["clumsy"].failures == 3
-    assert result.agents["clumsy"].score == 0.0
-    assert result.agents["clumsy"].environments["test/Walk-v0"].seeds[0].error == (
-        "agent clumsy raised ZeroDivisionError: slipped (environment test/Walk-v0, cycle 10, seed 0)"
-    )
+    assert result.agents["clumsy"].mean <= 0.0
+    assert found.error == "agent clumsy raised ZeroDivisionError: slipped (environment test/Walk-v0, cycle 10, seed 0)"
+    assert found.value == min(0.0, found.average_reward)  # random is 0 and the best 1 there
+    assert [failure.cycles for failure in result.failures] == [9, 9, 9]
     assert result.agents["random"].failures == 0
 
 
-def test_environment_that_fails_is_counted():
-    suite = Suite("faulty", 1, "", 1.0, 1, {"test/Raise-v0": 100})
-    result = score(["random"], suite, workers=2, seeds=2, imports=["evaluation_worlds"])
-    assert result.agents["random"].failures == 2
-    assert "the wall is hot" in result.agents["random"].environments["test/Raise-v0"].seeds[1].error
+def test_environment_that_fails_is_left_out():
+    suite = Suite("faulty", 1, "", 1.0, 1, {"test/Raise-v0": 100, "test/Walk-v0": 100})
+    result = score(["random"], suite, workers=2, seeds=2, imports=["evaluation_agents"])
+    assert "the wall is hot" in result.environments["test/Raise-v0"].excluded
+    assert result.environments["test/Walk-v0"].weights["tempered"] == 1.0
+    assert result.agents["random"].failures == 0
+    assert result.agents["random"].mean == result.agents["random"].environments["test/Walk-v0"].mean
+    assert [failure.fault for failure in result.failures] == ["environment"] * 2
+
+
+def test_suite_of_nothing_but_failures_has_no_score():
+    result = score(["random"], Suite("faulty", 1, "", 1.0, 1, {"test/Raise-v0": 100}), imports=["evaluation_agents"])
+    assert result.agents["random"].mean is None
 
 
 def test_suite_may_be_a_file(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text('name="m"\nversion=2\nsummary=""\ntemperature=1.0\nseeds=1\n[cycles]\n"test/Walk-v0"=50\n')
-    result = score(["random"], str(path))
+    result = score(["random"], str(path), imports=["evaluation_agents"])
     assert (result.suite_version, result.seeds) == (2, [0])
-    assert result.agents["random"].score == result.agents["random"].uniform
+    assert result.agents["random"].scores["tempered"] == result.agents["random"].scores["uniform"]
+
+
+def test_what_is_stored_is_not_lived_again(tmp_path):
+    path = tmp_path / "lives.sqlite"
+    lived = []
+
+    def note(result, stored):
+        if not stored:
+            lived.append(result.cell)
+
+    def call(agents, seeds, suite=SUITE):
+        lived.clear()
+        return score(agents, suite, seeds=seeds, imports=["evaluation_agents"], store=path, on_cell=note)
+
+    first = call(["random"], 2)
+    assert len(lived) == 6
+    again = call(["random"], 2)
+    assert (lived, again.stored) == ([], 6)
+    ignored = ("stored", "seconds", "versions", "machines")
+    assert {k: v for k, v in msgspec.to_builtins(first).items() if k not in ignored} == {
+        k: v for k, v in msgspec.to_builtins(again).items() if k not in ignored
+    }
+    call(["random", "constant"], 3)
+    assert (
+        sorted((cell.agent, cell.seed) for cell in lived)
+        == [("constant", s) for s in (0, 1, 2) for _ in "abc"] + [("random", 2)] * 3
+    )
+    call(["constant:action=0"], 3)  # the same configuration in other words
+    assert lived == []
+    longer = Suite("tests", 1, "", 500.0, 2, {"test/Walk-v0": 300, "test/Episodes-v0": 201})
+    call(["random"], 1, longer)
+    assert [cell.cycles for cell in lived] == [201]
+    table = rescore(path, SUITE, imports=["evaluation_agents"])
+    assert list(table.agents) == sorted(table.agents, key=lambda agent: -table.agents[agent].mean)
+    assert set(table.agents) == {"random", "constant"}
+    assert hashes(table, "random")[:2] == hashes(first, "random")[:2]
+    pair = compare("random", "constant", SUITE, store=path, imports=["evaluation_agents"]).pairs[0]
+    assert pair.difference.seeds == 3
+
+
+def test_lives_of_an_environment_that_has_changed_are_not_its_own(tmp_path, monkeypatch):
+    path = tmp_path / "lives.sqlite"
+    suite = Suite("tests", 1, "", 500.0, 1, {"test/Walk-v0": 50})
+    score(["random"], suite, imports=["evaluation_agents"], store=path)
+    monkeypatch.setattr(records, "description_hash", lambda row: "another")
+    with pytest.raises(InvalidValueError, match="holds no life of suite tests v1"):
+        rescore(path, suite)
+    assert score(["random"], suite, imports=["evaluation_agents"], store=path).stored == 0
+
+
+def test_agents_of_another_version_are_lived_anew(tmp_path, monkeypatch):
+    path = tmp_path / "lives.sqlite"
+    suite = Suite("tests", 1, "", 500.0, 1, {"test/Walk-v0": 50})
+    score(["random"], suite, imports=["evaluation_agents"], store=path)
+    monkeypatch.setitem(AGENTS._entries, "random", replace(AGENTS["random"], version=99))
+    records.configuration.cache_clear()
+    try:
+        assert score(["random"], suite, imports=["evaluation_agents"], store=path).stored == 0
+    finally:
+        records.configuration.cache_clear()
+
+
+def test_precision_adds_seeds_where_they_help():
+    suite = Suite("tests", 1, "", 500.0, 2, {"aixi/CoinFlip-v0": 50, "aixi/BiasedRockPaperScissors-v0": 50})
+    table = score(["random", "constant"], suite, precision=0.3, reference=False)
+    counts = {name: len(found.seeds) for name, found in table.agents["random"].environments.items()}
+    assert table.precision <= 0.3
+    assert min(counts.values()) >= 10
+    assert counts["aixi/CoinFlip-v0"] > counts["aixi/BiasedRockPaperScissors-v0"]  # values of +-1 by the relabelling
+    assert table.pairs[0].difference.degrees <= 9  # as before the first look
+    bounded = score(["random", "constant"], suite, precision=0.01, budget=1e-9, reference=False)
+    assert {len(found.seeds) for found in bounded.agents["random"].environments.values()} == {10}
+
+
+def test_precision_is_of_differences():
+    with pytest.raises(InvalidValueError, match="a precision is that of differences between agents, got one agent"):
+        score(["random"], SUITE, precision=0.1)
+    with pytest.raises(InvalidValueError, match="a precision needs a number of seeds, not a list"):
+        score(["random", "constant"], SUITE, precision=0.1, seeds=[4, 5])
+
+
+def test_interrupted_table_can_be_written_and_read(tmp_path):
+    table = score(["random"], SUITE, seeds=1, imports=["evaluation_agents"])
+    path = tmp_path / "table.json"
+    path.write_bytes(msgspec.json.encode(table))
+    assert load_result(path) == table
+    path.write_text("{}")
+    with pytest.raises(InvalidValueError, match="is not a table that aixi score --json wrote"):
+        load_result(path)
 
 
 @pytest.mark.parametrize(
@@ -72,6 +179,8 @@ def test_suite_may_be_a_file(tmp_path):
         ({"seeds": 0}, InvalidValueError, "seeds must be at least 1, got 0"),
         ({"workers": 0}, InvalidValueError, "workers must be at least 1, got 0"),
         ({"imports": ["no_such_module"]}, InvalidValueError, "cannot import 'no_such_module'"),
+        ({"deadline": 0}, InvalidValueError, "deadline must be above 0, got 0"),
+        ({"weighting": "moral"}, UnknownNameError, "unknown weighting 'moral'"),
     ],
 )
 def test_wrong_arguments_are_refused_before_any_life(arguments, error, message):

@@ -9,7 +9,7 @@ import pytest
 from aixi.environments import ENVIRONMENTS, Anchor, EnvironmentRow
 from aixi.errors import InvalidValueError, UnknownNameError
 from aixi.evaluation import table as tables
-from aixi.evaluation.complexity import Lengths, description_bits
+from aixi.evaluation.complexity import Description, description_bits
 from aixi.evaluation.curve import CurvePoint
 from aixi.evaluation.records import Cell, CellResult, pack_curve
 from aixi.evaluation.results import Tuning
@@ -47,11 +47,26 @@ TIGHT = {"rel": 1e-12, "abs": 1e-14}
 def made_up_environments(monkeypatch):
     """Rows and lengths of environments that are nowhere."""
 
-    def lengths(found):
-        return Lengths(found.name * 8, {"mixture/all": BITS[found.name], "other/all": -BITS[found.name]}, [])
+    def describe(found):
+        return Description(
+            environment=found.name,
+            sha256=found.name * 8,
+            bits=BITS[found.name],
+            language="source",
+            source_bits=BITS[found.name],
+            tabular_bits=None,
+            languages=2,
+            parts=[],
+            free=[],
+            engines=[],
+            text="",
+        )
 
     monkeypatch.setattr(tables, "find_row", ROWS.get)
-    monkeypatch.setattr(tables, "lengths", lengths)
+    monkeypatch.setattr(tables, "describe", describe)
+    monkeypatch.setattr(
+        tables, "lengths", lambda found: {"mixture/all": BITS[found.name], "other/all": -BITS[found.name]}
+    )
 
 
 def lives(agent, rewards):

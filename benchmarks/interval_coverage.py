@@ -1,11 +1,11 @@
 """How often the intervals hold: share of simulated samples whose 95 % interval contains the true score.
 
-    python benchmarks/coverage.py
+    python benchmarks/interval_coverage.py
 
 Values of each environment are drawn from distributions as bounded rewards show them: bell-shaped, one-sided, stuck in
 two of five lives or one of ten, or all of that mixed; weights are tempered, eleven environments, of which 5.5
 count in effect. Beside the intervals of the package stand Student's and the percentile bootstrap's. Writes
-`benchmarks/results/coverage.json`.
+`benchmarks/results/interval_coverage.json`.
 """
 
 import json
@@ -28,7 +28,7 @@ from aixi.evaluation.intervals import (
 from aixi.evaluation.provenance import machine, versions
 from aixi.evaluation.weights import effective_number, solve_temperature, strata_of, tempered
 
-RESULTS = Path(__file__).parent / "results" / "coverage.json"
+RESULTS = Path(__file__).parent / "results" / "interval_coverage.json"
 SEED = 20260
 SAMPLES = 10_000
 STOPPED = 3_000

@@ -1,0 +1,1 @@
+COLUMNS = FORMATS = export = None
