@@ -3,9 +3,9 @@
 Values of an agent stand in a table float64[environments, seeds], NaN where no life is; a seed is the same
 column everywhere, so that agents pair by column, and what a seed shares across environments stays together.
 Skewed values shift and bend Student's interval. Hall's transformation undoes that to first order, with the
-skewness pooled over environments. `benchmarks/interval_coverage.py` measures how often the 95 % intervals hold: 93 % to 97 %
-over a suite, but 91 % at five seeds where one life in ten fails, and far too rarely in a single such environment, since
-most samples of it show no failure at all.
+skewness pooled over environments. `benchmarks/interval_coverage.py` measures how often the 95 % intervals hold:
+93 % to 97 % over a suite, but 91 % at five seeds where one life in ten fails, and far too rarely in a single such
+environment, since most samples of it show no failure at all.
 """
 
 import functools

@@ -79,7 +79,6 @@ def canonical(
     arguments: Mapping[str, Any] | None = None,
     wrappers: Sequence[Wrapper] = (),
     *,
-    extras: bool = True,
     rename: bool = True,
 ) -> Canonical:
     """Returns the canonical text of an environment.
@@ -91,7 +90,6 @@ def canonical(
         closure: what the environment in these wrappers reaches.
         arguments: keyword arguments that the registry row passes, plain values.
         wrappers: from the inside out.
-        extras: whether arguments, wrappers and data are part of it, or the definitions alone.
         rename: False keeps identifiers as the author wrote them.
 
     Raises:
@@ -102,18 +100,17 @@ def canonical(
         Piece(", ".join(item.names), "definition", write(node).encode())
         for item, node in zip(closure.definitions, naming.definitions, strict=True)
     ]
-    if extras:
-        for key, value in sorted((arguments or {}).items()):
-            if not shows(key):
-                pieces.append(Piece(key, "argument", f"{naming.argument(key)}={_literal(key, value)}".encode()))
-        number = 0
-        for wrapper in wrappers:
-            module, _, name = wrapper.entry_point.partition(":")
-            number += not is_free(module)
-            word = name if is_free(module) else naming.word(number)
-            pieces.append(Piece(name, "wrapper", f"{word}({_call(wrapper, naming, number)})".encode()))
-        for path, content in closure.files.items():
-            pieces.append(Piece(PurePath(path).name, "data", b"%d:%b" % (len(content), content)))
+    for key, value in sorted((arguments or {}).items()):
+        if not shows(key):
+            pieces.append(Piece(key, "argument", f"{naming.argument(key)}={_literal(key, value)}".encode()))
+    number = 0
+    for wrapper in wrappers:
+        module, _, name = wrapper.entry_point.partition(":")
+        number += not is_free(module)
+        word = name if is_free(module) else naming.word(number)
+        pieces.append(Piece(name, "wrapper", f"{word}({_call(wrapper, naming, number)})".encode()))
+    for path, content in closure.files.items():
+        pieces.append(Piece(PurePath(path).name, "data", b"%d:%b" % (len(content), content)))
     broken = [piece._replace(content=b"\n" + piece.content) for piece in pieces[1:]]
     return Canonical([*pieces[:1], *broken], closure.free, closure.engines)
 

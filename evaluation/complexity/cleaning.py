@@ -120,6 +120,7 @@ class _Clean(_Blocks):
         return self.generic_visit(node)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> Any:
+        node.decorator_list = [part for part in node.decorator_list if _last_name(part) not in _HINT_DECORATORS]
         node.body = [part for part in node.body if not (isinstance(part, ast.FunctionDef) and shows(part.name))]
         return self.generic_visit(node)
 

@@ -169,7 +169,8 @@ class Closure:
             special = not lineage and any(name.startswith("__") for name in names)
             field_ = record and not isinstance(member, ast.FunctionDef | ast.ClassDef)
             wanted = names & (asked or self._mentioned.keys()) or special or field_
-            if wanted and not (lineage and names & _SHOWING) and not any(map(shows, names)):
+            hidden = lineage and (names & _SHOWING or isinstance(member, ast.Expr))
+            if wanted and not hidden and not any(map(shows, names)):
                 admitted = True
                 if id(member) not in self._members[id(node)]:
                     self._members[id(node)][id(member)] = member

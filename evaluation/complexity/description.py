@@ -183,8 +183,10 @@ def _closure(subject: Subject) -> Closure:
 @functools.cache
 def source_of(subject: Subject, charging: str) -> Canonical:
     """Returns the canonical source under a charging."""
-    extras, rename = charging != "code", charging != "names"
-    return canonical(_closure(subject), subject.kwargs, subject.wrappers, extras=extras, rename=rename)
+    if charging == "code":
+        whole = source_of(subject, "all")
+        return whole._replace(pieces=[piece for piece in whole.pieces if piece.kind == "definition"])
+    return canonical(_closure(subject), subject.kwargs, subject.wrappers, rename=charging != "names")
 
 
 @functools.cache
@@ -207,10 +209,11 @@ def frozen_descriptions() -> FrozenDescriptions:
 def _frozen(subject: Subject, coder: str) -> FrozenDescription | None:
     """What is stored of an environment, if it is of the same source and the same coder, or the coder is not at hand."""
     stored = frozen_descriptions().environments.get(subject.name)
-    if stored is None or stored.source["all"].sha256 != _digest(source_of(subject, "all").content):
+    known = frozen_descriptions().coders.get(coder)
+    if stored is None or known is None or stored.source["all"].sha256 != _digest(source_of(subject, "all").content):
         return None
     chosen = CODERS[coder]
-    return stored if not chosen.installed or frozen_descriptions().coders[coder] == chosen.version else None
+    return stored if not chosen.installed or known == chosen.version else None
 
 
 def _digest(content: bytes) -> str:

@@ -21,8 +21,9 @@ class Engine(NamedTuple):
     """Physics or an emulator behind an environment.
 
     Attributes:
-        bits: its declared length.
-        source: how that was found, and of which version.
+        bits: its declared length: raw LZMA1 (see `coders`) of its C and C++ sources, comments and superfluous
+            blanks taken out.
+        source: of which version and files.
     """
 
     bits: float
@@ -30,10 +31,10 @@ class Engine(NamedTuple):
 
 
 ENGINES = {
-    "Box2D": Engine(1.0, ""),
-    "pymunk": Engine(1.0, ""),
-    "mujoco": Engine(1.0, ""),
-    "ale_py": Engine(1.0, ""),
+    "Box2D": Engine(369_752.0, "pybox2d 2.3.10-4-g0964332, folder Box2D: 92 files"),
+    "pymunk": Engine(375_128.0, "Chipmunk2D 7.0.3-51-gf2f3d66, folders src and include: 63 files"),
+    "mujoco": Engine(3_062_632.0, "MuJoCo 3.12.0-31-ga7255075b, engine, user, xml, thread and headers: 166 files"),
+    "ale_py": Engine(1_301_016.0, "ALE 0.12.1-1-ga9a043e2, src/ale without its Python part: 354 files; no ROM"),
 }
 
 

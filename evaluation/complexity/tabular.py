@@ -10,7 +10,8 @@ The text, line by line:
    the commonest, and a full stop where the episode ends. Probabilities are proportional to the weights. The
    line of a state in which nobody can act is empty; such lines at the end are left out.
 
-From it an environment with the same distribution of percepts can be rebuilt.
+From it an environment with the same distribution of percepts can be rebuilt. What `info` holds beside the percept, such
+as an action mask, is not in it.
 """
 
 import math

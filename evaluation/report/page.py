@@ -4,6 +4,7 @@
 error texts come from third parties: every text is escaped where it enters the page.
 """
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -368,5 +369,5 @@ def _order(places: Sequence[float]) -> list[tuple[str, int]]:
         [('', 1), ('›', 0), ('=', 2)]
     """
     slots = sorted(range(len(places)), key=lambda slot: places[slot])
-    signs = ["=" if places[a] == places[b] else "›" for a, b in zip(slots, slots[1:], strict=False)]
+    signs = ["=" if places[a] == places[b] else "›" for a, b in itertools.pairwise(slots)]
     return list(zip(["", *signs], slots, strict=True))

@@ -227,8 +227,8 @@ def test_weights_of_one_environment_alone_still_give_numbers():
     assert found.low < 0.2 < found.high
 
 
-# Coverage by simulation, small; `benchmarks/interval_coverage.py` is the large one. With 1,000 samples a true 95 % comes out
-# within four standard errors, 92.2 % to 97.8 %; designs stand for the measured 94 % to 97 %.
+# Coverage by simulation, small; `benchmarks/interval_coverage.py` is the large one. With 1,000 samples a true 95 %
+# comes out within four standard errors, 92.2 % to 97.8 %; designs stand for the measured 94 % to 97 %.
 @pytest.mark.parametrize("seeds", [5, 10, 20])
 @pytest.mark.parametrize("shape", ["normal", "exponential", "stuck"])
 def test_intervals_hold_as_often_as_they_say(shape, seeds):

@@ -11,7 +11,14 @@ from gymnasium import spaces
 
 from aixi.agents.registry import parse_options
 from aixi.environments import ENVIRONMENTS
-from aixi.errors import EnvironmentFaultError, InvalidValueError, StateFileError, UnknownNameError, at_least
+from aixi.errors import (
+    AgentFaultError,
+    EnvironmentFaultError,
+    InvalidValueError,
+    StateFileError,
+    UnknownNameError,
+    at_least,
+)
 from aixi.evaluation import LifeFaultError, Suite, run, score
 from aixi.evaluation.cli import main
 from aixi.state import load_state, save_state
@@ -46,7 +53,7 @@ def test_an_environment_that_cannot_be_made_is_named():
 
 
 def test_ctrl_c_between_lives_keeps_those_that_ended():
-    result = score(["random"], SUITE, seeds=3, workers=1, on_cell=lambda cell: os.kill(os.getpid(), signal.SIGINT))
+    result = score(["random"], SUITE, seeds=3, workers=1, on_cell=lambda *_: os.kill(os.getpid(), signal.SIGINT))
     assert result.interrupted
     assert len(result.agents["random"].environments["aixi/CoinFlip-v0"].seeds) == 1
 
@@ -111,11 +118,12 @@ def test_a_score_whose_lives_failed_says_so_to_the_shell(tmp_path, monkeypatch, 
         'name = "[/x] mishaps"\nversion = 1\nsummary = "[/x] y"\ntemperature = 300.0\nseeds = 1\n'
         '[cycles]\n"aixi/CoinFlip-v0" = 20\n'
     )
-    assert aixi(monkeypatch, "score", "clumsy", "--suite", suite, "--workers", 1) == 1
+    command = ("score", "--suite", suite, "--workers", 1, "--import", "evaluation_agents")
+    assert aixi(monkeypatch, *command, "clumsy") == 1
     shown = capsys.readouterr().out
     assert shown.count("[/x] mishaps") == 2
     assert "[/x] y" in shown
-    assert aixi(monkeypatch, "score", "random", "--suite", suite, "--workers", 1) == 0
+    assert aixi(monkeypatch, *command, "random") == 0
 
 
 @pytest.mark.parametrize("environment", ["aixi/Tiger-v0", "FrozenLake-v1"])
@@ -139,7 +147,7 @@ def test_score_holds_on_a_model_unlike_a_tree():
         seeds=2,
         cycles={"aixi/Tiger-v0": 25, "FrozenLake-v1": 25},
     )
-    once, again = (score(["transformer", "random"], suite, workers=1) for _ in range(2))
+    once, again = (score(["transformer", "random"], suite, imports=["evaluation_agents"]) for _ in range(2))
     for agent, found in once.agents.items():
         assert found.failures == 0
         assert found.score == again.agents[agent].score
@@ -219,3 +227,13 @@ def unknown(name):
     with pytest.raises(UnknownNameError) as caught:
         ENVIRONMENTS[name]
     return caught.value
+
+
+@pytest.mark.parametrize("fails", ["__init__", "reset"])
+def test_an_agent_that_fails_before_its_life_is_named(fails, monkeypatch):
+    def fail(self, *arguments, **keywords):
+        raise ZeroDivisionError("no legs")
+
+    monkeypatch.setattr(evaluation_worlds.Clumsy, fails, fail)
+    with pytest.raises(AgentFaultError, match=r"agent \w+ raised ZeroDivisionError.*: no legs"):
+        run("clumsy", "test/Walk-v0", cycles=10)
