@@ -187,10 +187,8 @@ def score_command(
     planned = plan(chosen, loaded, seeds=seeds, relabel=relabel, imports=modules or ())  # mistakes are told first
     console = screen.console()
     with _place(cluster, workers) as (executor, places):
-        console.print(
-            f"[bold]{escape(loaded.name)}[/] v{loaded.version}: {escape(loaded.summary)}; {places} lives at a time"
-        )
-        with screen.ScoreView(console, planned) as view:
+        title = f"[bold]{escape(loaded.name)}[/] v{loaded.version}: {escape(loaded.summary)}; {places} lives at a time"
+        with screen.ScoreView(console, planned, title) as view:
             result = score(
                 chosen,
                 loaded,
@@ -247,7 +245,8 @@ def report_command(
     result = _stored(store, suite, agents, weights, reference, relabel, modules)
     content = export(result, format)
     write_whole(target, content)
-    screen.console().print(f"{target}: {len(result.agents)} agents, {len(content) / 1000:,.0f} kB")
+    count = "1 agent" if len(result.agents) == 1 else f"{len(result.agents)} agents"
+    screen.console().print(f"{target}: {count}, {len(content) / 1000:,.0f} kB")
 
 
 @app.command("compare")
@@ -408,7 +407,7 @@ def _command() -> str:
 
 
 @app.command("agents")
-def agents_command(
+def countcommand(
     name: Annotated[str | None, typer.Argument(help="List the options of one agent.", show_default=False)] = None,
     json: Json = None,
     modules: Imports = None,

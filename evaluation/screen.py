@@ -162,11 +162,13 @@ class ScoreView:
     Args:
         screen: the console.
         cells: the lives that are known to come; there may be more.
+        title: line to begin with, in markup, once the first thing is heard of them.
     """
 
-    def __init__(self, screen: Console, cells: Sequence[Cell] = ()) -> None:
+    def __init__(self, screen: Console, cells: Sequence[Cell] = (), title: str = "") -> None:
         screen = _narrower(screen)
         self._screen = screen
+        self._title = title
         self._known = set(cells)
         self._agent = max((len(cell.agent) for cell in cells), default=0)
         self._environment = max((len(cell.environment) for cell in cells), default=0)
@@ -196,6 +198,7 @@ class ScoreView:
 
     def end(self, result: CellResult, stored: bool) -> None:
         """Shows a life that has ended; those that were stored already are only counted."""
+        self._begin()
         self._done += 1
         self._stored += stored
         cell = result.cell
@@ -215,11 +218,17 @@ class ScoreView:
 
     def tell(self, lives: dict[Cell, int]) -> None:
         """Shows the lives that go on."""
+        self._begin()
         for cell, cycles in lives.items():
             self._meet(cell)
             if cell not in self._tasks:
                 self._tasks[cell] = self._bars.add_task(escape(self._name(cell)), total=cell.cycles)
             self._bars.update(self._tasks[cell], completed=cycles)
+
+    def _begin(self) -> None:
+        if self._title:
+            self._screen.print(self._title)
+            self._title = ""
 
     def _meet(self, cell: Cell) -> None:
         self._known.add(cell)

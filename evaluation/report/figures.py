@@ -17,7 +17,7 @@ from aixi.evaluation.intervals import Interval
 Point = tuple[float, float]
 Span = tuple[float, float]
 
-COLOURS = 7
+COLOURS = 6
 """Colours that the style has for agents; the next ones have the same again, with dashes."""
 _STRIP = (8.0, 142.0)  # from where to where the axis of a column of whiskers runs
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
@@ -146,6 +146,7 @@ def line_chart(
     series: Sequence[Series],
     rules: Sequence[float] = (),
     labels: Literal["names", "keys", "crossings"] = "names",
+    small: bool = False,
 ) -> Markup:
     """Returns lines with bands.
 
@@ -155,14 +156,13 @@ def line_chart(
         y: the vertical axis.
         series: one for each agent.
         rules: levels to compare with.
-        labels: `names` writes letter and name where a line ends; `keys` the letter alone, in one of many
-            figures side by side; `crossings` the letter on the line, for lines that all end alike.
+        labels: `names` writes letter and name where a line ends; `keys` the letter alone; `crossings` the letter on
+            the line, for lines that all end alike.
+        small: for a phone, or one of many side by side.
     """
-    small = labels == "keys"
     width, height = (280.0, 190.0) if small else (680.0, 360.0)
-    left, right, top, bottom = (38.0, 22.0, 22.0, 36.0) if small else (48.0, 212.0, 26.0, 46.0)
-    if labels == "crossings":
-        right = 16.0
+    left, top, bottom = (38.0, 22.0, 36.0) if small else (48.0, 26.0, 46.0)
+    right = {"names": 212.0, "keys": 22.0, "crossings": 10.0}[labels]
     across, upwards = (left, width - right), (height - bottom, top)
     parts = _axes(x, y, across, upwards, height)
     for level in rules:
@@ -186,45 +186,39 @@ def line_chart(
             _text(f"key halo s{one.slot % COLOURS}", *end, one.key) for end, one in zip(ends, series, strict=True)
         ]
         return _svg(title, width, height, parts)
-    start = across[1] + (4 if small else 14)
+    start = across[1] + (14 if labels == "names" else 4)
     for at, end, one in zip(_apart([end[1] for end in ends], 10 if small else 15, upwards), ends, series, strict=True):
-        if not small:
+        if labels == "names":
             parts.append(_line(f"leader s{one.slot % COLOURS}", end[0] + 1, end[1], start - 2, at))
             parts.append(_text("label", start + 12 + 8 * len(one.key), at + 4, one.label))
         parts.append(_text(f"key s{one.slot % COLOURS}", start, at + 4, one.key))
     return _svg(title, width, height, parts)
 
 
-def bar_chart(title: str, axis: Axis, groups: Sequence[tuple[str, Sequence[Series]]]) -> Markup:
-    """Returns horizontal bars from 0 in named groups, the number at the end of each.
+def bar_chart(title: str, axis: Axis, series: Sequence[Series]) -> Markup:
+    """Returns horizontal bars from 0, the number at the end of each, in one of many figures side by side.
 
     Args:
         title: what the figure shows.
         axis: the horizontal axis, which holds 0.
-        groups: name of each, and its bars; the y of a bar's one point is its length.
+        series: one for each agent; a bar is as long as the y of its one point.
     """
-    width, left, right, top, bar, gap = 640.0, 150.0, 50.0, 6.0, 13.0, 12.0
-    height = top + sum(len(bars) * bar + gap for _, bars in groups) + 46
-    x_end, y_end = width - right, height - 46
-    parts = _horizontal(axis, (left, x_end), (y_end, top), height)
-    zero = axis.place(0.0, left, x_end)
-    at = top
-    for name, bars in groups:
-        parts.append(_text("label", left - 30, at + len(bars) * bar / 2 + 5, name, "end"))
-        for one in bars:
-            length = one.points[0][1]
-            end = axis.place(length, left, x_end)
-            parts.append(
-                Markup('<rect class="bar s{}" x="{}" y="{}" width="{}" height="{}"/>').format(
-                    one.slot % COLOURS, _n(min(zero, end)), _n(at + 1.5), _n(abs(end - zero)), _n(bar - 3)
-                )
-            )
-            parts.append(_text(f"key s{one.slot % COLOURS}", left - 20, at + bar - 3, one.key))
-            parts.append(_text("note", max(zero, end) + 5, at + bar - 3, number(length)))
-            at += bar
-        at += gap
-    parts.append(_line("zero", zero, top, zero, y_end))
-    return _svg(title, width, height, parts)
+    row, across = 14.0, (18.0, 240.0)
+    bottom = 4 + row * len(series)
+    parts = _horizontal(axis, across, (bottom, 0), bottom + 34)
+    zero = axis.place(0.0, *across)
+    for index, one in enumerate(series):
+        length, at = one.points[0][1], 4 + row * index
+        end = axis.place(length, *across)
+        parts += [
+            Markup('<rect class="s{}" x="{}" y="{}" width="{}" height="{}"/>').format(
+                one.slot % COLOURS, _n(min(zero, end)), _n(at), _n(abs(end - zero)), _n(row - 4)
+            ),
+            _text(f"key s{one.slot % COLOURS}", 0, at + 9, one.key),
+            _text("note", max(zero, end) + 4, at + 9, number(length)),
+        ]
+    parts.append(_line("zero", zero, 0, zero, bottom))
+    return _svg(title, 280, bottom + 34, parts)
 
 
 def whisker(mean: float | None, interval: Interval | None, axis: Axis, slot: int | None = None) -> Markup:

@@ -76,6 +76,7 @@ def html_report(result: ScoreResult) -> str:
         shades=_SHADES,
         fewest=FEWEST_SEEDS,
         unsure=[agent for agent in agents if agent.row.score is not None and not agent.row.score.trustworthy],
+        vague=any(agent.row.wide is not None and not agent.row.wide.trustworthy for agent in agents),
         untold=[agent for agent in agents if agent.row.mean is not None and agent.row.score is None],
         partial=[agent for agent in agents if agent.row.mean is None],
         score_axis=_axis("score", [agent.row.mean for agent in agents], intervals),
@@ -238,8 +239,8 @@ def _best(result: ScoreResult) -> dict[str, float | None]:
     }
 
 
-def _experience(agents: Sequence[Agent]) -> Markup | None:
-    """Returns the score as a function of experience; None where no agent has one."""
+def _experience(agents: Sequence[Agent]) -> list[Markup] | None:
+    """Returns the score as a function of experience, wide and narrow; None where no agent has one."""
     series = [
         agent.series(
             [(point.fraction, point.score.mean) for point in agent.row.curve],
@@ -250,14 +251,14 @@ def _experience(agents: Sequence[Agent]) -> Markup | None:
     ]
     if not series:
         return None
+    title = "Score against experience"
+    x = figures.shares("share of a life lived (log scale)", min(one.points[0][0] for one in series))
     heights = [height for one in series for ends in one.band for height in ends]
-    return figures.line_chart(
-        "Score against experience",
-        figures.shares("share of a life lived (log scale)", min(one.points[0][0] for one in series)),
-        figures.linear("score (0 random, 1 best known)", [0.0, *heights]),
-        series,
-        _LEVELS,
-    )
+    y = figures.linear("score (0 random, 1 best known)", [0.0, *heights])
+    return [
+        figures.line_chart(title, x, y, series, _LEVELS),
+        figures.line_chart(title, x, y, series, _LEVELS, "keys", small=True),
+    ]
 
 
 def _learning(result: ScoreResult, agents: Sequence[Agent]) -> dict[str, Markup]:
@@ -276,11 +277,13 @@ def _learning(result: ScoreResult, agents: Sequence[Agent]) -> dict[str, Markup]
             series,
             _LEVELS,
             "keys",
+            small=True,
         )
     return charts
 
 
-def _profiles(result: ScoreResult, agents: Sequence[Agent]) -> Markup | None:
+def _profiles(result: ScoreResult, agents: Sequence[Agent]) -> list[Markup] | None:
+    """Returns the share of lives above each value, wide and narrow; None where no agent has all its lives."""
     series = [
         agent.series(list(zip(result.thresholds, agent.row.profile, strict=True)))
         for agent in agents
@@ -288,27 +291,26 @@ def _profiles(result: ScoreResult, agents: Sequence[Agent]) -> Markup | None:
     ]
     if not series or len(result.thresholds) < 2:
         return None
-    return figures.line_chart(
-        "Performance profiles",
-        figures.linear("value (0 random, 1 best known)", result.thresholds, most=8),
-        figures.linear("share of lives above it", [0.0, 1.0], most=5),
-        series,
-        labels="crossings",
-    )
-
-
-def _tags(agents: Sequence[Agent]) -> Markup | None:
-    """Returns the mean value in the environments of each tag."""
-    tags = sorted({tag for agent in agents for tag in agent.row.tags})
-    if not tags:
-        return None
-    groups = [
-        (tag, [agent.series([(0.0, agent.row.tags[tag])]) for agent in agents if tag in agent.row.tags]) for tag in tags
+    x = figures.linear("value (0 random, 1 best known)", result.thresholds, most=8)
+    y = figures.linear("share of lives above it", [0.0, 1.0], most=5)
+    return [
+        figures.line_chart("Performance profiles", x, y, series, labels="crossings", small=small)
+        for small in (False, True)
     ]
+
+
+def _tags(agents: Sequence[Agent]) -> dict[str, Markup]:
+    """Returns the mean values in the environments of each tag that has any, by tag, all on the same axis."""
     lengths = [value for agent in agents for value in agent.row.tags.values()]
-    return figures.bar_chart(
-        "Mean value by tag", figures.linear("mean value (0 random, 1 best known)", [0.0, *lengths], most=8), groups
-    )
+    axis = figures.linear("mean value (0 random, 1 best known)", [0.0, *lengths], most=5)
+    return {
+        tag: figures.bar_chart(
+            f"Mean value in environments tagged {tag}",
+            axis,
+            [agent.series([(0.0, agent.row.tags[tag])]) for agent in agents if tag in agent.row.tags],
+        )
+        for tag in sorted({tag for agent in agents for tag in agent.row.tags})
+    }
 
 
 def _weights(result: ScoreResult) -> dict[str, Any]:
@@ -346,9 +348,9 @@ def _rankings(result: ScoreResult) -> dict[str, Any] | None:
         ],
         "led": sum(len(groups[order]) for order in distinct if order[0] == min(order)),
         "without": [
-            (name, list(zip(scores, _ranks(scores) or [None] * len(scores), everything or [], strict=True)))
+            (name, list(zip(scores, left, everything, strict=True)))
             for name, scores in found.without.items()
-            if everything is not None
+            if everything is not None and (left := _ranks(scores)) is not None
         ],
     }
 

@@ -74,11 +74,43 @@ def test_score_writes_what_it_shows(tmp_path):
     written = json.loads(path.read_text())
     assert list(written["agents"]) == ["random", "constant:action=1"]
     for agent in written["agents"].values():
-        assert agent.keys() >= {"score", "interval"}
-        for environment in agent["environments"].values():
-            assert environment.keys() >= {"value", "weight", "description_bits"}
-        assert f"{agent['score']:.3f}" in done.stdout
+        assert f"{agent['mean']:.3f}" in done.stdout
+        assert f"{agent['score']['low']:.3f}" in done.stdout
+    assert all(f"{env['description_bits']:,.0f}" in done.stdout for env in written["environments"].values())
     assert sum(line.lstrip().startswith(("1/8", "8/8")) for line in done.stdout.splitlines()) == 2
+
+
+def test_store_report_and_comparison(tmp_path):
+    suite, store = tmp_path / "one.toml", tmp_path / "lives.sqlite"
+    suite.write_text(
+        'name="one"\nversion=1\nsummary=""\ntemperature=300.0\nseeds=3\nquick=true\n[cycles]\n"aixi/CoinFlip-v0"=100\n'
+    )
+    command = ["score", "random", "constant", "--suite", suite, "--store", store]
+    assert "quick: for trying out, not for publication" in aixi(*command).stdout
+    assert "6 lives were stored already" in aixi(*command).stdout
+    page = tmp_path / "report.html"
+    done = aixi("report", store, "--suite", suite, "-o", page)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert page.read_text().lower().startswith("<!doctype html>")
+    table = tmp_path / "table.csv"
+    assert aixi("report", store, "random", "--suite", suite, "--format", "csv", "-o", table).returncode == 0
+    assert sum(",random," in line for line in table.read_text().splitlines()) == 3
+    done = aixi("compare", "random", "constant", "--store", store, "--suite", suite)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "aixi/CoinFlip-v0" in done.stdout
+
+
+def test_agents_that_come_with_their_lives_stand_beside():
+    done = aixi("compare", "mc-aixi-ctw", "random")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "better" in done.stdout
+
+
+def test_complexity_tells_what_is_charged():
+    done = aixi("complexity", "FrozenLake-v1", "--source")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "transition table" in done.stdout
+    assert aixi("complexity", "aixi/CoinFlip-v0").stdout.count("SHA-256") == 1
 
 
 @pytest.mark.parametrize("verb", ["agents", "envs", "predictors"])
@@ -119,6 +151,17 @@ def test_options_of_an_agent_are_listed():
         (["run", "random", "aixi/Tiger-v0", "--resume", "no.state"], "there is no state file no.state"),
         (["run"], "agent and environment must be given"),
         (["score", "random", "--suite", "huge"], "unknown suite 'huge'"),
+        (["score", "random", "--suite", "jair", "--quick"], "leave out either it or --suite jair"),
+        (["score", "random", "--weights", "moral"], "unknown weighting 'moral'; known: economic"),
+        (["score", "random", "--precision", "0.1"], "a precision is that of differences between agents"),
+        (["score", "random", "--store", "no/such.sqlite"], "there is no folder no; make it first"),
+        (["score", "random", "--cluster", "nowhere"], "nowhere"),
+        (["report", "nothing.sqlite"], "there is no store nothing.sqlite"),
+        (["report", "nothing.sqlite", "--format", "doc"], "format must be one of"),
+        (["compare", "random", "random"], "two agents are compared, got random twice"),
+        (["compare", "random", "constant:action=1"], "no life of constant:action=1 is stored for suite core"),
+        (["tune", "mc-aixi-ctw", "depth=4|8", "--suite", "core"], "suite core is not held out"),
+        (["complexity", "aixi/Tigre-v0"], "did you mean aixi/Tiger-v0"),
     ],
 )
 def test_mistakes_are_one_line_on_standard_error(arguments, message):
@@ -148,7 +191,10 @@ def test_help_is_light():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert all(verb in done.stdout for verb in ("run", "score", "agents", "envs", "predictors"))
+    assert all(
+        verb in done.stdout
+        for verb in ("run", "score", "report", "compare", "tune", "complexity", "agents", "envs", "predictors")
+    )
 
 
 def wait_for_line(process, text):
