@@ -5,7 +5,8 @@
 Overhead: an agent whose work is calibrated to a thousand cycles a second lives in tiger, once as a cell of a score with
 a store on disk and progress, and once in a bare loop of agent and environment, in turns; the ratio of wall times, the
 median over pairs. What a score begins with, imports and the first life of a configuration, is told apart. Workers: a
-whole score with one worker and with two, in turns, and beside it what two bare loops at once gain on this machine.
+whole score with one worker and with two, in turns, and beside it what two bare loops at once gain on this machine; the
+gain is that of the least times, since neighbours only add to them, and the median of the rounds stands beside it.
 Store: 10,000 results with curves of 256 points. Writes `benchmarks/results/overhead.json`.
 """
 
@@ -178,7 +179,7 @@ def main() -> None:
     record["second_worker"] = second_worker(turns)
     marks: list[dict[str, Any]] = [
         {"what": "overhead at 1,000 cycles a second", "below": 0.05, "measured": record["overhead"]["overhead"]},
-        {"what": "two workers to one", "at_least": 1.8, "measured": record["second_worker"]["gain"]["worker"]},
+        {"what": "two workers to one", "at_least": 1.8, "measured": record["second_worker"]["gain_of_least"]["worker"]},
         {"what": "10,000 results read", "below": 0.5, "measured": record["store"]["get_many_seconds"]},
     ]
     for each in (*marks, record["second_worker"]["gain"], record["second_worker"]["gain_of_least"]):

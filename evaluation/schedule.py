@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import re
 import threading
 import time
 import uuid
@@ -13,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from aixi.errors import AixiError, InvalidValueError, at_least
+from aixi.errors import AixiError, InvalidValueError, at_least, require
 from aixi.evaluation.interrupt import Interrupt
 from aixi.evaluation.isolation import LifeLostError, end_session, live_isolated
 from aixi.evaluation.messages import TICK
@@ -281,6 +282,10 @@ def cluster_executor(address: str) -> ClusterExecutor:
         distributed: Any = importlib.import_module("distributed")
     except ImportError:
         raise InvalidValueError("a cluster needs Dask: install aixi[cluster]") from None
+    require(
+        re.fullmatch(r"\w+://.+:\d+", address) is not None,
+        f"a cluster's address must be like tcp://host:8786, got {address!r}",
+    )
     try:
         client = distributed.Client(address, timeout=_CONNECT, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:

@@ -142,7 +142,7 @@ def show_run(screen: Console, result: RunResult, row: EnvironmentRow) -> None:
     if len(result.curve) > 1:
         rewards = [point.average_reward for point in result.curve]
         table.add_row("learning curve", sparkline(rewards, max(20, min(60, screen.width - 24))))
-    _print_table(screen, table)
+    print_table(screen, table)
 
 
 def _late(result: RunResult) -> str:
@@ -260,7 +260,7 @@ def show_score(screen: Console, result: ScoreResult) -> None:
     screen.print()
     names = list(result.effective_numbers)
     others = [name for name in names if name != result.weighting]
-    table = _table(screen, "agent", "score", "95 % interval", "rank", *others, "cycles", "time")
+    table = make_table(screen, "agent", "score", "95 % interval", "rank", *others, "cycles", "time")
     for agent, row in result.agents.items():
         failed = f" [red]{row.failures} failed[/]" if row.failures else ""
         rank = "–" if row.rank is None else "–".join(dict.fromkeys(f"{round(end)}" for end in row.rank))
@@ -273,9 +273,9 @@ def show_score(screen: Console, result: ScoreResult) -> None:
             f"{row.cycles:,}",
             duration(row.seconds),
         )
-    _print_table(screen, table)
+    print_table(screen, table)
     screen.print()
-    table = _table(screen, "environment", "K", "weight", "best\nconst", *map(escape, result.agents))
+    table = make_table(screen, "environment", "K", "weight", "best\nconst", *map(escape, result.agents))
     for name, environment in result.environments.items():
         values = [agent.environments[name].mean for agent in result.agents.values()]
         table.add_row(
@@ -285,7 +285,7 @@ def show_score(screen: Console, result: ScoreResult) -> None:
             _number(environment.constant_value),
             *map(_number, values),
         )
-    _print_table(screen, table)
+    print_table(screen, table)
     screen.print()
     for line in _remarks(result):
         screen.print(Text(line, style="yellow"))
@@ -311,11 +311,11 @@ def show_tuning(screen: Console, result: TuneResult) -> None:
     for number, table in enumerate(result.rounds, 1):
         screen.print()
         screen.print(f"round {number}: {len(table.agents)} configurations, {len(table.seeds)} seeds")
-        rows = _table(screen, "configuration", "score", "95 % interval", "time")
+        rows = make_table(screen, "configuration", "score", "95 % interval", "time")
         for agent, row in table.agents.items():
             score = _number(row.mean)
             rows.add_row(escape(agent), score, _interval(row.score), duration(row.seconds))
-        _print_table(screen, rows)
+        print_table(screen, rows)
     spent = result.tuning
     screen.print()
     screen.print(f"best: [bold]{escape(result.agent)}[/]{'  interrupted' if result.interrupted else ''}")
@@ -331,10 +331,10 @@ def show_description(screen: Console, description: Description, every: dict[str,
         f"[bold]{escape(description.environment)}[/]  K = {description.bits:,.1f} bits, as {description.language}"
     )
     screen.print()
-    table = _table(screen, "charged", "kind", "bytes", "bits")
+    table = make_table(screen, "charged", "kind", "bytes", "bits")
     for part in description.parts:
         table.add_row(escape(part.name), escape(part.kind), f"{part.bytes:,}", f"{part.bits:,.1f}")
-    _print_table(screen, table)
+    print_table(screen, table)
     screen.print()
     if description.tabular_bits is not None:
         screen.print(f"as source {description.source_bits:,.1f} bits, as table {description.tabular_bits:,.1f} bits")
@@ -345,10 +345,10 @@ def show_description(screen: Console, description: Description, every: dict[str,
     screen.print()
     coders = list(dict.fromkeys(name.partition("/")[0] for name in every))
     chargings = list(dict.fromkeys(name.partition("/")[2] for name in every))
-    table = _table(screen, "bits by charging", *coders)
+    table = make_table(screen, "bits by charging", *coders)
     for charging in chargings:
         table.add_row(charging, *(_bits(every.get(f"{coder}/{charging}")) for coder in coders))
-    _print_table(screen, table)
+    print_table(screen, table)
     screen.print(f"[dim]SHA-256 {description.sha256}[/]")
     if source:
         screen.print()
@@ -369,7 +369,7 @@ def _interval(found: Interval | None) -> str:
     return f"{found.low:.3f} … {found.high:.3f}{'' if found.trustworthy else ' ?'}"
 
 
-def _print_table(screen: Console, table: Table) -> None:
+def print_table(screen: Console, table: Table) -> None:
     """Prints a table; where no terminal shows it, without the blanks that fill its columns."""
     if screen.is_terminal:
         screen.print(table)
@@ -380,7 +380,7 @@ def _print_table(screen: Console, table: Table) -> None:
         screen.print(Text(line.rstrip()), no_wrap=True, crop=False)
 
 
-def _table(screen: Console, *columns: str) -> Table:
+def make_table(screen: Console, *columns: str) -> Table:
     gap = 2 if screen.width >= 100 else 1
     table = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="dim")
     table.add_column(columns[0], overflow="fold")
@@ -396,4 +396,4 @@ def show_list(screen: Console, rows: Iterable[tuple[str, str]]) -> None:
     table.add_column()
     for name, text in rows:
         table.add_row(Text(name), Text(text))
-    _print_table(screen, table)
+    print_table(screen, table)

@@ -10,7 +10,7 @@ from aixi.evaluation.intervals import FEWEST_SEEDS, Interval
 from aixi.evaluation.report.figures import number
 from aixi.evaluation.report.page import percent, span, verdict
 from aixi.evaluation.results import Pair, ScoreResult
-from aixi.evaluation.screen import _print_table, _table
+from aixi.evaluation.screen import make_table, print_table
 
 _MOST_SEEDS = 100_000
 _STYLES = {"better": "green", "worse": "red"}
@@ -34,7 +34,7 @@ def show_pair(screen: Console, result: ScoreResult, pair: Pair) -> None:
     if result.quick:
         screen.print("[yellow]quick: for trying out, not for publication[/]")
     screen.print()
-    table = _table(
+    table = make_table(
         screen, "environment", "weight", "first", "second", "difference", "95 % interval", "the first is", "more seeds"
     )
     table.add_row("[bold]score[/]", "", number(first.mean, 3), number(second.mean, 3), *_cells(pair.difference))
@@ -46,7 +46,7 @@ def show_pair(screen: Console, result: ScoreResult, pair: Pair) -> None:
             *(number(row.environments[name].mean if name in row.environments else None, 3) for row in (first, second)),
             *_cells(pair.environments.get(name)),
         )
-    _print_table(screen, table)
+    print_table(screen, table)
     screen.print()
     screen.print(Text(_summary(pair)))
     for line in _warnings(result, pair):

@@ -127,7 +127,6 @@ def _template() -> Template:
         "count": lambda count: f"{count:,}",
         "short_count": short_count,
         "duration": duration,
-        "shorten": shorten,
         "rank": rank,
         "verdict": verdict,
         "ranges": ranges,

@@ -155,7 +155,10 @@ def test_options_of_an_agent_are_listed():
         (["score", "random", "--weights", "moral"], "unknown weighting 'moral'; known: economic"),
         (["score", "random", "--precision", "0.1"], "a precision is that of differences between agents"),
         (["score", "random", "--store", "no/such.sqlite"], "there is no folder no; make it first"),
-        (["score", "random", "--cluster", "nowhere"], "nowhere"),
+        (
+            ["score", "random", "--cluster", "nowhere"],
+            "address must be like tcp://host:8786, got 'nowhere'",
+        ),
         (["report", "nothing.sqlite"], "there is no store nothing.sqlite"),
         (["report", "nothing.sqlite", "--format", "doc"], "format must be one of"),
         (["compare", "random", "random"], "two agents are compared, got random twice"),

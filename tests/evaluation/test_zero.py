@@ -19,9 +19,7 @@ SEEDS = range(5000, 5060)
 @pytest.mark.parametrize("agent", ["random", "constant"])
 def test_value_is_zero_on_fresh_seeds(agent, environment):
     row = ENVIRONMENTS[environment]
-    values = [
-        value(run(agent, environment, cycles=400, seed=seed, relabel=True).average_reward, row) for seed in SEEDS
-    ]
+    values = [value(run(agent, environment, cycles=400, seed=seed, relabel=True).average_reward, row) for seed in SEEDS]
     # eight intervals of 99.9 %: a false alarm in one of 125 choices of seeds
     half = student_t_quantile(0.9995, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values))
     assert abs(np.mean(values)) < half
