@@ -1,5 +1,6 @@
 """Where a number comes from: the versions and the machine that made it."""
 
+import functools
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
@@ -7,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 _PACKAGES = ("aixi", "gymnasium", "numba", "numpy", "torch")
 
 
+@functools.cache
 def versions() -> dict[str, str]:
     """Returns the versions of Python and of the packages that a result depends on, without importing them."""
     found = {"python": platform.python_version()}
