@@ -21,52 +21,45 @@ def lives(result):
     return len(result.agents["random"].environments["test/Walk-v0"].seeds)
 
 
-@pytest.mark.parametrize("made", [RandomAgent, evaluation_worlds.Walk])
 @pytest.mark.parametrize("presses", [1, 2])
-def test_while_an_agent_or_a_world_is_made(monkeypatch, made, presses):
+def test_between_two_lives(presses):
     ended = []
 
-    def construct(self, *arguments, **options):
-        if len(ended) == 1:
-            for _ in range(presses):
-                press()
-        begin(self, *arguments, **options)
+    def end(result, stored):
+        ended.append(result)
+        for _ in range(presses):
+            press()
 
-    begin = made.__init__
-    monkeypatch.setattr(made, "__init__", construct)
-    result = score(["random"], SUITE, on_cell=ended.append)
+    result = score(["random"], SUITE, imports=["evaluation_worlds"], on_cell=end)
     assert result.interrupted
     assert (lives(result), len(ended)) == (1, 1)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 @pytest.mark.parametrize("presses", [1, 2])
-def test_in_a_cycle(monkeypatch, presses):
-    ended, step = [], evaluation_worlds.Walk.step
+def test_in_a_life(presses):
+    suite = Suite("tests", 1, "", 500.0, 1, {"test/Walk-v0": 50, "test/Slow-v0": 10**4})
 
-    def pressed(self, action):
-        if len(ended) == 2:
+    def look(going):
+        if any(cell.environment == "test/Slow-v0" and cycles for cell, cycles in going.items()):
             for _ in range(presses):
                 press()
-        return step(self, action)
 
-    monkeypatch.setattr(evaluation_worlds.Walk, "step", pressed)
-    assert lives(score(["random"], SUITE, on_cell=ended.append)) == 2
-
-
-def test_in_the_last_cycle_of_a_life(monkeypatch):
-    """The life is whole, and yet the next one must not begin."""
-    step = evaluation_worlds.Walk.step
-
-    def pressed(self, action):
-        self.steps = getattr(self, "steps", 0) + 1
-        if self.steps == 50:
-            press()
-        return step(self, action)
-
-    monkeypatch.setattr(evaluation_worlds.Walk, "step", pressed)
-    result = score(["random"], SUITE)
+    result = score(["random"], suite, imports=["evaluation_worlds"], on_tick=look)
     assert (lives(result), result.interrupted) == (1, True)
+    assert result.agents["random"].environments["test/Slow-v0"].seeds == []
+
+
+@pytest.mark.parametrize("made", [RandomAgent, evaluation_worlds.Walk])
+def test_while_an_agent_or_a_world_is_made(monkeypatch, made):
+    def construct(self, *arguments, **options):
+        press()
+        begin(self, *arguments, **options)
+
+    begin = made.__init__
+    monkeypatch.setattr(made, "__init__", construct)
+    with Interrupt():
+        assert run("random", "test/Walk-v0", cycles=10).interrupted
 
 
 def test_one_within_another():
