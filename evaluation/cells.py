@@ -27,6 +27,8 @@ from aixi.evaluation.suite import Suite, load_suite, suite_names
 from aixi.evaluation.table import Lives, Weights
 from aixi.evaluation.world import find_row, import_modules
 
+DEADLINE = 86_400.0
+"""Seconds after which a life fails unless told otherwise: a day."""
 _REFERENCE = Path(__file__).parent / "reference"
 
 
@@ -43,7 +45,7 @@ def score(
     reference: bool = True,
     precision: float | None = None,
     budget: float | None = None,
-    deadline: float | None = None,
+    deadline: float | None = DEADLINE,
     memory: int | None = None,
     executor: Executor | None = None,
     on_cell: OnCell | None = None,
@@ -70,7 +72,7 @@ def score(
         precision: add seeds, where they help most, until the half-widths of all paired differences between
             agents are at most this, in units of score; `seeds` are then the first ones.
         budget: seconds after which no more seeds are added.
-        deadline: seconds after which a life fails.
+        deadline: seconds after which a life fails; None for never.
         memory: bytes that a life may take on top of what its process begins with.
         executor: where lives are lived, instead of this machine's processes; it must run Python functions.
         on_cell: called with each life that has ended, as it ends, and whether it was stored already.
@@ -102,6 +104,9 @@ def score(
         while cells:
             keys = {cell: cell_key(cell) for cell in cells}
             there = [msgspec.structs.replace(shipped[keys[cell]], cell=cell) for cell in cells if keys[cell] in shipped]
+            if on_cell is not None:
+                for result in there:
+                    on_cell(result, True)
             outcome = live_cells(
                 [(keys[cell], cell) for cell in cells if keys[cell] not in shipped],
                 found,
@@ -115,12 +120,14 @@ def score(
                 interrupt=interrupt,
             )
             results += there + outcome.results
-            lost += len(outcome.lost)
+            lost += len(cells) - len(there) - len(outcome.results)
             stored += outcome.stored + len(there)
             if outcome.interrupted or outcome.lost or precision is None or pilot is None:
                 break
             left = math.inf if budget is None else max(0.0, budget - (time.perf_counter() - began)) * workers
             values, weights = cube(suite, agents, results, weighting)
+            if not weights.any():  # every environment has failed
+                break
             extra = allocation.next_seeds(values, weights, _costs(suite, agents, results), precision, left, pilot)
             cells = [
                 Cell(agent, environment, seed, cycles, relabel)
@@ -128,7 +135,8 @@ def score(
                 for (environment, cycles), count, more in zip(suite.cycles.items(), _lived(values), extra, strict=True)
                 for seed in range(count, count + int(more))
             ]
-        shown, beside = _beside(agents, results, shipped.values())
+        # A precision is that of the agents asked for; others would need more seeds than there are.
+        shown, beside = _beside(agents, results, shipped.values() if precision is None else ())
         table = summarise(
             suite, shown, results + beside, weighting=weighting, tunings=_tunings(found, shown), pilot=pilot
         )

@@ -122,7 +122,7 @@ Workers = Annotated[
     int | None,
     typer.Option(help="Lives at a time.  [default: the cores; of a cluster, its threads]", show_default=False),
 ]
-Deadline = Annotated[float | None, typer.Option(metavar="SECONDS", help="After which a life fails.")]
+Deadline = Annotated[float, typer.Option(metavar="SECONDS", help="After which a life fails.")]
 Memory = Annotated[float | None, typer.Option(metavar="GB", help="That a life may take; one that wants more fails.")]
 Cluster = Annotated[
     str | None,
@@ -166,7 +166,7 @@ def score_command(
     store: StoreFile = None,
     reference: Reference = True,
     workers: Workers = None,
-    deadline: Deadline = None,
+    deadline: Deadline = 86_400,
     memory: Memory = None,
     cluster: Cluster = None,
     relabel: Relabel = True,
@@ -288,7 +288,7 @@ def tune_command(
     ] = None,
     store: StoreFile = None,
     workers: Workers = None,
-    deadline: Deadline = None,
+    deadline: Deadline = 86_400,
     memory: Memory = None,
     cluster: Cluster = None,
     json: Json = None,

@@ -11,7 +11,7 @@ import msgspec
 
 from aixi.agents.registry import convert_options, parse_agent
 from aixi.errors import InvalidValueError, at_least, require
-from aixi.evaluation.cells import score
+from aixi.evaluation.cells import DEADLINE, score
 from aixi.evaluation.complexity import description_hash
 from aixi.evaluation.results import ScoreResult, Tuning
 from aixi.evaluation.schedule import OnCell, OnTick
@@ -45,7 +45,7 @@ def tune(
     workers: int = 1,
     imports: Sequence[str] = (),
     store: str | os.PathLike[str] | None = None,
-    deadline: float | None = None,
+    deadline: float | None = DEADLINE,
     memory: int | None = None,
     executor: Executor | None = None,
     on_cell: OnCell | None = None,

@@ -35,9 +35,9 @@ def test_lives_are_the_same_bits_again(shipped, agent, environment):
 
 
 def test_nothing_of_them_is_lived_again():
-    lived = []
-    table = score(["random"], "core", seeds=2, on_cell=lambda result, stored: lived.append(result.cell))
-    assert (lived, table.stored) == ([], 22)
+    told = []
+    table = score(["random"], "core", seeds=2, on_cell=lambda result, stored: told.append(stored))
+    assert (told, table.stored) == ([True] * 22, 22)
     assert set(table.agents) == {"random", "constant", "mc-aixi-ctw"}
     assert table.seeds == [0, 1]
 
