@@ -245,8 +245,8 @@ def report_command(
     result = _stored(store, suite, agents, weights, reference, relabel, modules)
     content = export(result, format)
     write_whole(target, content)
-    count = "1 agent" if len(result.agents) == 1 else f"{len(result.agents)} agents"
-    screen.console().print(f"{target}: {count}, {len(content) / 1000:,.0f} kB")
+    agents_shown = screen.counted(len(result.agents), "agent")
+    screen.console().print(f"{target}: {agents_shown}, {len(content) / 1000:,.0f} kB")
 
 
 @app.command("compare")

@@ -67,6 +67,16 @@ def sparkline(values: Sequence[float], width: int) -> str:
     return "".join(_BLOCKS[round((item - low) / span * (len(_BLOCKS) - 1)) if span else 0] for item in means)
 
 
+def counted(number: int, noun: str) -> str:
+    """Returns a number of things.
+
+    Example:
+        >>> counted(1, "seed"), counted(1200, "seed")
+        ('1 seed', '1,200 seeds')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def bits(value: float | None) -> str:
     """Returns bits per percept, a dash where nothing was predicted."""
     return "–" if value is None else f"{value:.3f}"
@@ -170,6 +180,7 @@ class ScoreView:
         self._screen = screen
         self._title = title
         self._known = set(cells)
+        self._planned = bool(cells)
         self._agent = max((len(cell.agent) for cell in cells), default=0)
         self._environment = max((len(cell.environment) for cell in cells), default=0)
         self._done = self._stored = 0
@@ -210,7 +221,8 @@ class ScoreView:
             return
         earned = "failed" if result.fault is not None else f"{result.average_reward:.4f}"
         total = len(self._known)
-        line = f"{self._done:>{len(str(total))}}/{total} {self._name(cell)} {earned:>9}"
+        number = f"{self._done:>{len(str(total))}}/{total}" if self._planned else f"{self._done:>4}"
+        line = f"{number} {self._name(cell)} {earned:>9}"
         line += f" {duration(result.seconds):>8}"
         self._screen.print(Text(line), no_wrap=True, overflow="ellipsis")
         if result.error is not None:
@@ -247,7 +259,7 @@ class _Count(ProgressColumn):
 def show_score(screen: Console, result: ScoreResult) -> None:
     """Prints the tables of a score: agents, then values by environment, then what is to be known of both."""
     screen.print()
-    seeds = f"{len(result.seeds)} seed{'s' if len(result.seeds) != 1 else ''}"
+    seeds = counted(len(result.seeds), "seed")
     count = sum(environment.excluded is None for environment in result.environments.values())
     weighting = f"T = {result.temperature:g} bits" if result.weighting == "tempered" else f"weights {result.weighting}"
     screen.print(
@@ -310,7 +322,8 @@ def show_tuning(screen: Console, result: TuneResult) -> None:
     """Prints the configurations of each round, and the best one."""
     for number, table in enumerate(result.rounds, 1):
         screen.print()
-        screen.print(f"round {number}: {len(table.agents)} configurations, {len(table.seeds)} seeds")
+        tried, seeds = counted(len(table.agents), "configuration"), counted(len(table.seeds), "seed")
+        screen.print(f"round {number}: {tried}, {seeds}")
         rows = make_table(screen, "configuration", "score", "95 % interval", "time")
         for agent, row in table.agents.items():
             score = _number(row.mean)
