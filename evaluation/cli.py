@@ -449,7 +449,7 @@ def envs_command(
         ("", row.summary),
         ("rewards", ", ".join(f"{reward:g}" for reward in row.rewards)),
         *((key, f"{anchor.value:.4g} a cycle: {anchor.source}") for key, anchor in anchors.items()),
-        ("description", f"{known['description_bits']:,} bits"),
+        ("description", f"{known['description_bits']:,.1f} bits"),
         ("tags", ", ".join(row.tags)),
     ]
     document = known | {key: {"value": item.value, "source": item.source} for key, item in anchors.items()}

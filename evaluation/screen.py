@@ -299,9 +299,29 @@ def show_score(screen: Console, result: ScoreResult) -> None:
         )
     print_table(screen, table)
     screen.print()
+    for line in (_largest("weights", _weights(result)), *_contributions(result)):
+        screen.print(Text(line, style="dim"))
     for line in _remarks(result):
         screen.print(Text(line, style="yellow"))
     screen.print("[dim]value: 0 random, 1 best known; K in bits; weight 2^(-K/T); literal: 2^-K[/]")
+
+
+def _weights(result: ScoreResult) -> dict[str, float]:
+    return {name: environment.weights[result.weighting] for name, environment in result.environments.items()}
+
+
+def _contributions(result: ScoreResult) -> Iterable[str]:
+    """What the score of the first agent is made of."""
+    agent, row = next(iter(result.agents.items()))
+    parts = {name: found.contribution for name, found in row.environments.items() if found.contribution is not None}
+    if parts:
+        yield _largest(f"contributions to {agent}", parts)
+
+
+def _largest(what: str, numbers: dict[str, float], count: int = 3) -> str:
+    """Returns the largest numbers, by size without sign."""
+    chosen = sorted(numbers, key=lambda name: -abs(numbers[name]))[:count]
+    return f"largest {what}: {', '.join(f'{name} {numbers[name]:.3f}' for name in chosen)}"
 
 
 def _remarks(result: ScoreResult) -> Iterable[str]:
