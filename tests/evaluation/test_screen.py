@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from aixi.environments import ENVIRONMENTS
-from aixi.evaluation import Suite, run, score, screen
+from aixi.evaluation import Suite, run, score, score_screen, screen
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_a_line_of_a_life_comes_with_its_numbers(plain, monkeypatch):
 def test_no_line_ends_in_blanks(plain):
     suite = Suite("tests", 1, "", 500.0, 2, {"aixi/CoinFlip-v0": 200, "aixi/Tiger-v0": 200})
     screen.show_run(plain, run("random", "aixi/CoinFlip-v0", cycles=300), ENVIRONMENTS["aixi/CoinFlip-v0"])
-    screen.show_score(plain, score(["random", "constant"], suite))
+    score_screen.show_score(plain, score(["random", "constant"], suite))
     screen.show_list(plain, [("short", "one"), ("much longer", "another one")])
     assert len(lines(plain)) > 20
     assert [line for line in lines(plain) if line != line.rstrip()] == []
