@@ -95,7 +95,7 @@ def score(
         chosen = list(dict.fromkeys(cell.seed for cell in cells))
         require(chosen == list(range(len(chosen))), f"a precision needs a number of seeds, not a list, got {chosen}")
         pilot = max(allocation.PILOT, len(chosen))
-        cells = plan(agents, suite, seeds=pilot, relabel=relabel, imports=imports)
+        cells = _grid(agents, suite, [range(pilot)] * len(suite.cycles), relabel)
     shipped = _shipped(suite, relabel) if reference else {}
     results: list[CellResult] = []
     lost = stored = 0
@@ -129,12 +129,9 @@ def score(
             if not weights.any():  # every environment has failed
                 break
             extra = allocation.next_seeds(values, weights, _costs(suite, agents, results), precision, left, pilot)
-            cells = [
-                Cell(agent, environment, seed, cycles, relabel)
-                for agent in agents
-                for (environment, cycles), count, more in zip(suite.cycles.items(), _lived(values), extra, strict=True)
-                for seed in range(count, count + int(more))
-            ]
+            have = _lived(values)
+            following = [range(count, count + int(more)) for count, more in zip(have, extra, strict=True)]
+            cells = _grid(agents, suite, following, relabel)
         # A precision is that of the agents asked for; others would need more seeds than there are.
         shown, beside = _beside(agents, results, shipped.values() if precision is None else ())
         table = summarise(
@@ -279,10 +276,16 @@ def plan(
         make_agent(name, **options)  # a wrong option is to be told now, not in every life
     for environment in suite.cycles:
         description_bits(find_row(environment))
+    return _grid(agents, suite, [chosen] * len(suite.cycles), relabel)
+
+
+def _grid(agents: Sequence[str], suite: Suite, seeds: Iterable[Sequence[int]], relabel: bool) -> list[Cell]:
+    """Returns a cell for each agent, environment and its seeds, which come in the order of the suite."""
+    lives = list(zip(suite.cycles.items(), seeds, strict=True))
     return [
         Cell(agent, environment, seed, cycles, relabel)
         for agent in agents
-        for environment, cycles in suite.cycles.items()
+        for (environment, cycles), chosen in lives
         for seed in chosen
     ]
 

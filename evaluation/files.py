@@ -1,10 +1,45 @@
-"""Files that results go to: checked before a run begins, and written whole or not at all."""
+"""Files: results, checked before a run begins and written whole or not at all; and data that is read by name."""
 
 import os
 import tempfile
 from pathlib import Path
+from typing import TypeVar
 
-from aixi.errors import InvalidValueError, StateFileError
+import msgspec
+
+from aixi.errors import InvalidValueError, StateFileError, UnknownNameError
+
+Data = TypeVar("Data")
+
+
+def data_names(folder: Path) -> list[str]:
+    """Returns the names of the TOML files of a folder."""
+    return sorted(path.stem for path in folder.glob("*.toml"))
+
+
+def data_path(folder: Path, name: str) -> Path:
+    """Returns the path of a TOML file given by its name in a folder, or by a path that ends in `.toml`."""
+    return Path(name) if name.endswith(".toml") else folder / f"{name}.toml"
+
+
+def load_data(folder: Path, name: str, kind: type[Data]) -> Data:
+    """Loads a TOML file, see `data_path`; messages call it by the name of its type.
+
+    Raises:
+        UnknownNameError: if there is no such file.
+        InvalidValueError: if it does not hold what the type wants.
+    """
+    path, noun = data_path(folder, name), kind.__name__.lower()
+    try:
+        content = path.read_bytes()
+    except OSError:
+        raise UnknownNameError(
+            f"unknown {noun} {name!r}; known: {', '.join(data_names(folder))}, or give the path of a TOML file"
+        ) from None
+    try:
+        return msgspec.toml.decode(content, type=kind)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise InvalidValueError(f"{path.name} is not a {noun}: {error}") from error
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:

@@ -175,7 +175,7 @@ def _environment_score(lives: Lives, weights: Weights, agent: int, e: int, pilot
 
 def _tags(lives: Lives, means: Array, chosen: Array) -> dict[str, float]:
     """Returns the weighted mean value in the environments of each tag that all have one."""
-    rows = [row for row, included in zip(lives.rows, lives.included, strict=True) if included]
+    rows = lives.kept(lives.rows)
     found = {}
     for tag in sorted({tag for row in rows for tag in row.tags}):
         has = np.array([tag in row.tags for row in rows])
@@ -265,7 +265,7 @@ def _sensitivity(lives: Lives, weights: Weights, agents: Sequence[str], order: S
         return None
     means = _row_means(lives.last)[[agents.index(agent) for agent in order]]
     settings: dict[str, Array] = {}
-    kept = [length for length, included in zip(weights.lengths, lives.included, strict=True) if included]
+    kept = lives.kept(weights.lengths)
     for name in kept[0]:
         if not all(name in length for length in kept):
             continue
@@ -279,8 +279,7 @@ def _sensitivity(lives: Lives, weights: Weights, agents: Sequence[str], order: S
     if len(order) > 1 and not np.isnan(means).any():
         tau = sensitivity.rankings(means, settings).tau
     chosen = weights.of(weights.chosen)
-    names = [name for name, included in zip(lives.environments, lives.included, strict=True) if included]
-    rest = {name: np.where(np.arange(count) == e, 0.0, chosen) for e, name in enumerate(names)}
+    rest = {name: np.where(np.arange(count) == e, 0.0, chosen) for e, name in enumerate(lives.kept(lives.environments))}
     return Sensitivity(
         settings=list(settings),
         scores=scores,

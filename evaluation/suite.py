@@ -4,7 +4,8 @@ from pathlib import Path
 
 import msgspec
 
-from aixi.errors import InvalidValueError, UnknownNameError, require
+from aixi.errors import require
+from aixi.evaluation.files import data_names, load_data
 
 _FOLDER = Path(__file__).parent / "suites"
 
@@ -43,7 +44,7 @@ class Suite(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def suite_names() -> list[str]:
     """Returns the names of the suites that come with the package."""
-    return sorted(path.stem for path in _FOLDER.glob("*.toml"))
+    return data_names(_FOLDER)
 
 
 def load_suite(name: str) -> Suite:
@@ -57,14 +58,4 @@ def load_suite(name: str) -> Suite:
         >>> load_suite("jair").cycles["aixi/CoinFlip-v0"] > 0
         True
     """
-    path = Path(name) if name.endswith(".toml") else _FOLDER / f"{name}.toml"
-    try:
-        content = path.read_bytes()
-    except OSError:
-        raise UnknownNameError(
-            f"unknown suite {name!r}; known: {', '.join(suite_names())}, or give the path of a TOML file"
-        ) from None
-    try:
-        return msgspec.toml.decode(content, type=Suite)
-    except (msgspec.DecodeError, ValueError) as error:
-        raise InvalidValueError(f"{path.name} is not a suite: {error}") from error
+    return load_data(_FOLDER, name, Suite)

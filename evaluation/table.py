@@ -1,6 +1,7 @@
 """Lives and weights in the form that statistics want: arrays over agents, environments and seeds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,8 @@ from aixi.evaluation.weighting import Weighting, apply_weighting, load_weighting
 from aixi.evaluation.world import find_row
 
 Array = NDArray[np.float64]
+Item = TypeVar("Item")
+Reward = TypeVar("Reward", float, Array)
 
 FRACTIONS = tuple(2.0 ** (-k / 2) for k in range(14, -1, -1))
 """Of a life, at which the score is told as a function of experience: 1/128 to 1."""
@@ -23,7 +26,7 @@ WEIGHTINGS = ("tempered", "literal", "strata", "uniform")
 _RANGE = 4.0  # weights whose ranges nobody gives are known to this factor either way
 
 
-def value(average_reward: float, row: EnvironmentRow) -> float:
+def value(average_reward: Reward, row: EnvironmentRow) -> Reward:
     """Maps an average reward per cycle to 0 at the random anchor and 1 at the best; nothing is clipped."""
     low, high = row.random.value, row.best.value
     require(high > low, f"best anchor of {row.name} must be above the random one, got {high} and {low}")
@@ -60,8 +63,6 @@ class Lives:
         shape = (len(agents), len(self.environments), len(self.seeds))
         self.values = np.full((len(FRACTIONS), *shape), np.nan)
         places = [{item: k for k, item in enumerate(axis)} for axis in (agents, self.environments, self.seeds)]
-        lows = [row.random.value for row in self.rows]
-        spans = [row.best.value - row.random.value for row in self.rows]
         for result in results:
             cell = result.cell
             a, e, s = places[0][cell.agent], places[1][cell.environment], places[2][cell.seed]
@@ -69,9 +70,13 @@ class Lives:
             if result.fault == "environment":
                 self.faults.setdefault(e, result.error or "failed")
                 continue
-            self.values[:, a, e, s] = _progress(result, lows[e], spans[e])
+            self.values[:, a, e, s] = _progress(result, self.rows[e])
         # An environment that failed for one agent would flatter those for which it did not.
         self.included = np.array([e not in self.faults for e in range(len(self.environments))])
+
+    def kept(self, items: Iterable[Item]) -> list[Item]:
+        """Returns those of one item an environment whose environment did not fail."""
+        return [item for item, included in zip(items, self.included, strict=True) if included]
 
     @property
     def last(self) -> Array:
@@ -103,14 +108,14 @@ class Weights:
         self.lengths = [lengths(row) for row in lives.rows]
         self._bits = np.array([description.bits for description in self.descriptions])
         rules: dict[str, Callable[[Array], Array]] = {
-            "tempered": lambda bits: weights.tempered(bits.tolist(), suite.temperature),
-            "literal": lambda bits: weights.literal(bits.tolist()),
-            "strata": lambda bits: weights.strata(bits.tolist()),
+            "tempered": lambda bits: weights.tempered(bits, suite.temperature),
+            "literal": weights.literal,
+            "strata": weights.strata,
             "uniform": lambda bits: weights.uniform(len(bits)),
         }
         self.columns = {name: self._spread(rule) for name, rule in rules.items()}
         tempered = self.columns["tempered"]
-        self.strata = weights.strata_of(self._bits[lives.included].tolist())
+        self.strata = weights.strata_of(self._bits[lives.included])
         self.ranges = [tempered / _RANGE, tempered * _RANGE]
         self.chosen = weighting
         if weighting not in self.columns:
@@ -132,23 +137,23 @@ class Weights:
     def _valued(self, weighting: Weighting, tempered: Array) -> tuple[Array, Array, Array]:
         """Returns a value weighting of the environments that are not left out, and the range of each."""
         kept = self._lives.included
-        tags = {row.name: row.tags for row, included in zip(self._lives.rows, kept, strict=True) if included}
+        tags = {row.name: row.tags for row in self._lives.kept(self._lives.rows)}
         applied = apply_weighting(weighting, tags, tempered[kept], {row.name: row.tags for row in ENVIRONMENTS})
         columns = np.zeros((3, len(kept)))
         columns[:, kept] = applied.weights, applied.low, applied.high
         return columns[0], columns[1], columns[2]
 
 
-def _progress(result: CellResult, low: float, span: float) -> Array:
+def _progress(result: CellResult, row: EnvironmentRow) -> Array:
     """Returns the value of a life cut off at each of `FRACTIONS`, float64[fractions]."""
     points = curve_points(result)
     asked = np.array(FRACTIONS) * result.cell.cycles
     cycles = np.concatenate([[0.0], points[:, 0]])
     earned = np.concatenate([[0.0], points[:, 0] * points[:, 1]])
     lived = np.maximum(np.minimum(asked, result.cycles), 1.0)
-    values: Array = (np.interp(lived, cycles, earned) / lived - low) / span
+    values: Array = value(np.interp(lived, cycles, earned) / lived, row)
     # Without a curve only the end is known; with one, this is the same number without rounding.
-    values[-1] = 0.0 if result.average_reward is None else (result.average_reward - low) / span
+    values[-1] = 0.0 if result.average_reward is None else value(result.average_reward, row)
     if result.fault is not None:
         # Failing must never pay: not above random, nor above what was earned until then.
         values[asked > result.cycles] = min(0.0, values[-1])

@@ -34,7 +34,8 @@ import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from aixi.errors import InvalidValueError, UnknownNameError, require
+from aixi.errors import InvalidValueError, require
+from aixi.evaluation.files import data_names, data_path, load_data
 
 _FOLDER = Path(__file__).parent / "weightings"
 _TEMPERED, _UNIFORM = "tempered-K", "uniform"
@@ -180,7 +181,7 @@ class Applied(msgspec.Struct, frozen=True):
 
 def weighting_names() -> list[str]:
     """Returns the names of the weightings that come with the package, demonstrations all."""
-    return sorted(path.stem for path in _FOLDER.glob("*.toml"))
+    return data_names(_FOLDER)
 
 
 def load_weighting(name: str) -> Weighting:
@@ -194,20 +195,14 @@ def load_weighting(name: str) -> Weighting:
         >>> load_weighting("economic").weighting.axis
         'economic'
     """
-    path = Path(name) if name.endswith(".toml") else _FOLDER / f"{name}.toml"
+    loaded = load_data(_FOLDER, name, Weighting)
+    if loaded.similarity.matrix is None:
+        return loaded
+    path = data_path(_FOLDER, name)
     try:
-        content = path.read_bytes()
-    except OSError:
-        raise UnknownNameError(
-            f"unknown weighting {name!r}; known: {', '.join(weighting_names())}, or give the path of a TOML file"
-        ) from None
-    try:
-        loaded = msgspec.toml.decode(content, type=Weighting)
-        if loaded.similarity.matrix is None:
-            return loaded
         pairs = _read_matrix(path.parent / loaded.similarity.matrix)
         return msgspec.structs.replace(loaded, similarity=Similarity(pairs))
-    except (msgspec.DecodeError, ValueError) as error:
+    except ValueError as error:
         raise InvalidValueError(f"{path.name} is not a weighting: {error}") from error
 
 

@@ -16,7 +16,7 @@ STRATUM_BITS = 1024.0
 """Width of a stratum of K, in bits."""
 
 
-def tempered(description_bits: Sequence[float], temperature: float) -> NDArray[np.float64]:
+def tempered(description_bits: ArrayLike, temperature: float) -> NDArray[np.float64]:
     """Returns weights proportional to 2^(-(K - K_min) / T), float64[environments], summing to 1.
 
     Args:
@@ -28,14 +28,14 @@ def tempered(description_bits: Sequence[float], temperature: float) -> NDArray[n
         [0.5714, 0.2857, 0.1429]
     """
     require(temperature > 0, f"temperature must be above 0 bits, got {temperature}")
-    require(len(description_bits) > 0, "weights need at least one environment, got none")
     lengths = np.asarray(description_bits, np.float64)
+    require(lengths.size > 0, "weights need at least one environment, got none")
     unnormalised = np.exp2(-(lengths - lengths.min()) / temperature)
     weights: NDArray[np.float64] = unnormalised / unnormalised.sum()
     return weights
 
 
-def literal(description_bits: Sequence[float]) -> NDArray[np.float64]:
+def literal(description_bits: ArrayLike) -> NDArray[np.float64]:
     """Returns weights proportional to 2^-K, float64[environments], summing to 1."""
     return tempered(description_bits, 1.0)
 
