@@ -8,32 +8,52 @@ from typing import TYPE_CHECKING
 from aixi.registry import exported_from
 
 if TYPE_CHECKING:
-    from aixi.agents.base import Agent, RewardRange
+    from aixi.agents.base import Agent, Boundary, Hints, RewardRange
     from aixi.agents.baselines import ConstantAgent, RandomAgent
+    from aixi.agents.bayes_mdp import AIXIMDP, PSRL, RMax
+    from aixi.agents.codes import CODES, CodeSpec, SpaceCode, make_code
     from aixi.agents.mc_aixi import MCAIXI, MCAIXICTW
-    from aixi.agents.percepts import PerceptCodec
+    from aixi.agents.percepts import ActionCodec, PerceptCodec
     from aixi.agents.registry import AGENTS, AgentSpec, make_agent
+    from aixi.agents.tabular import HLQ, Freq, QLearning, Sarsa
 
 __all__ = [
     "AGENTS",
+    "AIXIMDP",
+    "CODES",
+    "HLQ",
     "MCAIXI",
     "MCAIXICTW",
+    "PSRL",
+    "ActionCodec",
     "Agent",
     "AgentSpec",
+    "Boundary",
+    "CodeSpec",
     "ConstantAgent",
+    "Freq",
+    "Hints",
     "PerceptCodec",
+    "QLearning",
+    "RMax",
     "RandomAgent",
     "RewardRange",
+    "Sarsa",
+    "SpaceCode",
     "make_agent",
+    "make_code",
 ]
 
 __getattr__ = exported_from(
     __name__,
     {
-        "base": ("Agent", "RewardRange"),
+        "base": ("Agent", "Boundary", "Hints", "RewardRange"),
         "baselines": ("ConstantAgent", "RandomAgent"),
+        "bayes_mdp": ("AIXIMDP", "PSRL", "RMax"),
+        "codes": ("CODES", "CodeSpec", "SpaceCode", "make_code"),
         "mc_aixi": ("MCAIXI", "MCAIXICTW"),
-        "percepts": ("PerceptCodec",),
+        "percepts": ("ActionCodec", "PerceptCodec"),
         "registry": ("AGENTS", "AgentSpec", "make_agent"),
+        "tabular": ("HLQ", "Freq", "QLearning", "Sarsa"),
     },
 )

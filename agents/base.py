@@ -1,7 +1,9 @@
 """The contract of an agent."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import Any, TypeAlias
 
 import gymnasium
@@ -14,13 +16,42 @@ from aixi.state import State
 ActionMask: TypeAlias = NDArray[np.bool_]
 
 
+class Boundary(IntEnum):
+    """How a cycle ended its episode."""
+
+    NONE = 0
+    TERMINATED = 1
+    TRUNCATED = 2
+
+
+def boundary_of(terminated: bool, truncated: bool) -> Boundary:
+    """Returns how a cycle ended its episode; by its rules, where both are so."""
+    return Boundary.TERMINATED if terminated else Boundary.TRUNCATED if truncated else Boundary.NONE
+
+
+@dataclass(frozen=True)
+class Hints:
+    """What an environment's author knows of its spaces, for agents that can use it.
+
+    Attributes:
+        codes: how parts of the observation are made finite, by path; see `aixi.agents.codes.make_code`.
+        mask: a function from a part of the observation to bool[actions], where what is allowed follows from what is
+            seen.
+        mask_part: path of that part, `""` for the whole observation.
+    """
+
+    codes: Mapping[str, str] = field(default_factory=dict)
+    mask: Callable[[Any], Any] | None = None
+    mask_part: str = ""
+
+
 @dataclass(frozen=True)
 class RewardRange:
     """The rewards an environment may give in one cycle.
 
     Attributes:
-        low: the least reward.
-        high: the greatest reward.
+        low: the least reward; -inf where nothing is declared.
+        high: the greatest reward; inf where nothing is declared.
         values: every possible reward in ascending order where the set is finite, else None.
     """
 
@@ -61,6 +92,7 @@ class Agent(ABC):
         *,
         cycles: int | None = None,
         episodic: bool = False,
+        hints: Hints | None = None,
     ) -> None:
         """Begins a life.
 
@@ -71,6 +103,7 @@ class Agent(ABC):
             seed: the only source of the agent's randomness.
             cycles: length of the life in cycles where it is known; schedules may be tied to it.
             episodic: whether episodes end; where they do, their ends are part of the percepts.
+            hints: what else is known of the spaces.
 
         Raises:
             UnsupportedSpaceError: if the agent cannot live in these spaces.
@@ -85,7 +118,8 @@ class Agent(ABC):
         """Returns the next action, a member of the action space.
 
         Args:
-            mask: bool[actions], True where a discrete action is allowed; None allows all.
+            mask: bool[joint actions], in the order of `aixi.agents.percepts.ActionCodec`, True where one is
+                allowed; None allows all.
         """
 
     @abstractmethod
@@ -100,11 +134,16 @@ class Agent(ABC):
     def load_state_dict(self, state: State) -> None:
         """Goes on from a state; called after `reset` with the spaces of the life that was saved."""
 
+    def coding(self) -> dict[str, str]:
+        """Returns how the agent writes `observation`, `action` and `reward`, in words; nothing if it takes them raw."""
+        return {}
+
     def diagnostics(self) -> dict[str, float]:
         """Returns running totals of the life so far.
 
         Keys that the suite knows: `percepts` and `percept_bits`, the number of percepts predicted and their total
         code length in bits; `simulations`; `model_bits`, percept bits that the planner's model sampled;
-        `invalid_rewards`, imagined rewards that no real percept could have.
+        `invalid_rewards`, imagined rewards that no real percept could have; `rewards_outside`, real ones that were
+        taken for another because they fell outside what the agent could foresee.
         """
         return {}

@@ -7,8 +7,9 @@ import numpy as np
 from gymnasium.spaces import Discrete
 from numpy.typing import NDArray
 
-from aixi.agents.base import ActionMask, Agent, RewardRange
-from aixi.errors import InvalidValueError, UnsupportedSpaceError, at_least
+from aixi.agents.base import ActionMask, Agent, Hints, RewardRange
+from aixi.agents.percepts import ActionCodec
+from aixi.errors import InvalidValueError, at_least
 from aixi.state import State
 
 _BLOCK = 1024  # discrete actions drawn at once: one draw costs as much as the rest of a cycle
@@ -33,6 +34,7 @@ class RandomAgent(Agent):
         *,
         cycles: int | None = None,
         episodic: bool = False,
+        hints: Hints | None = None,
     ) -> None:
         self._space = action_space
         self._rng = np.random.default_rng(seed)
@@ -43,13 +45,13 @@ class RandomAgent(Agent):
 
     def act(self, mask: ActionMask | None = None) -> Any:
         space = self._space
+        if mask is not None:
+            allowed = np.flatnonzero(mask)
+            return ActionCodec(space).decode(int(allowed[self._rng.integers(len(allowed))]))
         if not isinstance(space, Discrete):
             # One seed an action keeps all randomness in one generator, however deep the space nests.
             space.seed(int(self._rng.integers(2**31)))
-            return space.sample(mask)
-        if mask is not None:
-            allowed = np.flatnonzero(mask)
-            return int(space.start) + int(allowed[self._rng.integers(len(allowed))])
+            return space.sample()
         if not self._drawn:
             self._drawn = (int(space.start) + self._rng.integers(int(space.n), size=_BLOCK))[::-1].tolist()
         return self._drawn.pop()
@@ -67,10 +69,10 @@ class RandomAgent(Agent):
 
 
 class ConstantAgent(Agent):
-    """Always takes the same discrete action; where a mask forbids it, the first allowed one.
+    """Always takes the same action; where a mask forbids it, the first allowed one.
 
     Args:
-        action: index of the action, counted from 0 whatever the space's start.
+        action: index of the joint action, counted from 0 whatever the space's start; see `ActionCodec`.
 
     Example:
         >>> agent = ConstantAgent(2)
@@ -91,21 +93,18 @@ class ConstantAgent(Agent):
         *,
         cycles: int | None = None,
         episodic: bool = False,
+        hints: Hints | None = None,
     ) -> None:
-        if not isinstance(action_space, Discrete):
-            raise UnsupportedSpaceError(
-                f"the constant agent needs a Discrete action space, got {action_space}; use the random agent"
-            )
-        if self.action >= action_space.n:
-            raise InvalidValueError(f"action must be less than {action_space.n} here, got {self.action}")
-        self._start = int(action_space.start)
+        self._codec = ActionCodec(action_space)
+        if self.action >= self._codec.count:
+            raise InvalidValueError(f"action must be less than {self._codec.count} here, got {self.action}")
 
     def begin(self, observation: Any, info: dict[str, Any]) -> None:
         pass
 
     def act(self, mask: ActionMask | None = None) -> Any:
         index = self.action if mask is None or mask[self.action] else int(np.argmax(mask))
-        return self._start + index
+        return self._codec.decode(index)
 
     def observe(self, action: Any, observation: Any, reward: float, terminated: bool, truncated: bool) -> None:
         pass

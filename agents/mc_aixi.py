@@ -9,9 +9,9 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from aixi.agents.base import ActionMask, Agent, RewardRange
-from aixi.agents.percepts import PerceptCodec, action_count, decode_action, encode_action
-from aixi.agents.planning import UCB_CONSTANT, RewardCode, RhoUCT, SearchResult, allowed_actions, check_search
+from aixi.agents.base import ActionMask, Agent, Boundary, Hints, RewardRange, boundary_of
+from aixi.agents.percepts import ActionCodec, PerceptCodec
+from aixi.agents.planning import UCB_CONSTANT, MaskRule, RewardCode, RhoUCT, SearchResult, allowed_actions, check_search
 from aixi.errors import InvalidValueError, at_least, require
 from aixi.predictors.factored import FactoredContextTreeModel
 from aixi.predictors.model import EnvironmentModel
@@ -44,6 +44,8 @@ class MCAIXI(Agent):
         observation_bits: widths of the observation's components; None for minimal ones.
         reward_bits: width of the reward; None for the minimal one.
         reward_offset: codes a reward as reward + offset; None codes it by its rank.
+        codes: the code of every Box among the observations that the environment names none for; see
+            `aixi.agents.codes`.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class MCAIXI(Agent):
         observation_bits: tuple[int, ...] | None = None,
         reward_bits: int | None = None,
         reward_offset: int | None = None,
+        codes: str | None = None,
     ) -> None:
         if simulations is None and milliseconds is None:
             simulations = SIMULATIONS
@@ -69,7 +72,7 @@ class MCAIXI(Agent):
             exploration_decay is None or 0.0 < exploration_decay <= 1.0,
             f"exploration_decay must be within (0, 1], got {exploration_decay}",
         )
-        self.exploration, self.exploration_decay = exploration, exploration_decay
+        self.exploration, self.exploration_decay, self.codes = exploration, exploration_decay, codes
         self._search = {
             "horizon": horizon,
             "simulations": simulations,
@@ -99,49 +102,57 @@ class MCAIXI(Agent):
         *,
         cycles: int | None = None,
         episodic: bool = False,
+        hints: Hints | None = None,
     ) -> None:
+        hints = hints or Hints()
         model_seed, planner_seed, choice_seed = seed.spawn(3)
-        self._action_space = action_space
-        self._actions = action_count(action_space)
-        self._codec = PerceptCodec(observation_space, reward_range, episodic=episodic, **self._codes)  # type: ignore[arg-type]  # a dict of its keywords
-        codec = self._codec
-        model = self.make_model(self._actions, codec.percept_bits, model_seed)
+        self._action = ActionCodec(action_space)
+        codes = dict(hints.codes) if self.codes is None else {**hints.codes, "*": self.codes}
+        self._codec = PerceptCodec(observation_space, reward_range, episodic=episodic, codes=codes, **self._codes)  # type: ignore[arg-type]  # a dict of its keywords
+        codec, actions = self._codec, self._action.count
+        model = self.make_model(actions, codec.percept_bits, model_seed)
         self._models = [model, *(model.copy() for _ in range(1, self._threads))]
         reward = RewardCode(
             np.array([codec.observation_bits, codec.reward_bits], np.int64),
-            codec.reward_table,
-            codec.reward_valid,
+            codec.rewards.table,
+            codec.rewards.valid,
         )
+        masks = None if hints.mask is None else codec.mask_table(actions, hints.mask, hints.mask_part)
+        self._masked = "" if hints.mask is None else "; masked in the search" if masks else "; masked at its root"
         self._planner = RhoUCT(
-            self._actions,
+            actions,
             codec.percept_bits,
             reward,
-            reward_range,
+            RewardRange(codec.rewards.low, codec.rewards.high),
             planner_seed,
+            rule=None if masks is None else MaskRule(np.array(masks[:2], np.int64), masks[2]),
             **self._search,  # type: ignore[arg-type]
         )
         self._rng = np.random.default_rng(choice_seed)
         tied = 1.0 if cycles is None else _LAST_EXPLORATION ** (2.0 / cycles)
         self._decay = tied if self.exploration_decay is None else self.exploration_decay
-        self._neutral = min(reward_range.values or (0.0,), key=abs)
-        self._ending: tuple[int, float] | None = None  # action and reward of a cycle whose percept is not complete
+        nearest = min(max(0.0, reward_range.low), reward_range.high)
+        self._neutral = nearest if reward_range.values is None else min(reward_range.values, key=abs)
+        self._ending: tuple[int, float, Boundary] | None = (
+            None  # action and reward of a cycle whose percept is not complete
+        )
         self._born = False
         self._cycle, self._percepts, self._percept_bits = 0, 0, 0.0
         self.last_search = None
 
     def begin(self, observation: Any, info: dict[str, Any]) -> None:
         if self._ending is not None:
-            action, reward = self._ending
+            action, reward, boundary = self._ending
             self._ending = None
-            self._learn(action, observation, reward, True)
+            self._learn(action, observation, reward, boundary)
         elif not self._born:
-            words = self._codec.encode(observation, self._neutral, True)
+            words = self._codec.encode(observation, self._neutral, Boundary.TERMINATED)
             for model in self._models:
                 model.update(words)
         self._born = True
 
     def act(self, mask: ActionMask | None = None) -> Any:
-        allowed = allowed_actions(self._actions, mask)
+        allowed = allowed_actions(self._action.count, mask)
         rate = self.exploration_rate
         self._cycle += 1
         if self._rng.random() < rate:
@@ -150,17 +161,20 @@ class MCAIXI(Agent):
         else:
             self.last_search = self._planner.search(self._models, allowed)
             index = self.last_search.action
-        return decode_action(self._action_space, index)
+        return self._action.decode(index)
 
     def observe(self, action: Any, observation: Any, reward: float, terminated: bool, truncated: bool) -> None:
-        index = encode_action(self._action_space, action)
-        if terminated or truncated:
-            self._ending = (index, reward)
+        index, boundary = self._action.encode(action), boundary_of(terminated, truncated)
+        if boundary:
+            self._ending = (index, reward, boundary)
         else:
-            self._learn(index, observation, reward, False)
+            self._learn(index, observation, reward, boundary)
 
-    def _learn(self, action: int, observation: Any, reward: float, ended: bool) -> None:
-        words = self._codec.encode(observation, reward, ended)
+    def _learn(self, action: int, observation: Any, reward: float, boundary: Boundary) -> None:
+        rewards = self._codec.rewards
+        words = self._codec.encode(observation, reward, boundary)
+        if (rewards.low, rewards.high) != (self._planner.reward_range.low, self._planner.reward_range.high):
+            self._planner.reward_range = RewardRange(rewards.low, rewards.high)
         for model in self._models:
             model.condition(action)
             bits = model.update(words)
@@ -173,6 +187,9 @@ class MCAIXI(Agent):
         """Probability that the next action is random."""
         return self.exploration * self._decay**self._cycle
 
+    def coding(self) -> dict[str, str]:
+        return self._codec.words_of_coding() | {"action": self._action.words + self._masked}
+
     def diagnostics(self) -> dict[str, float]:
         totals = self._planner.totals
         return {
@@ -181,14 +198,16 @@ class MCAIXI(Agent):
             "simulations": totals["simulations"],
             "model_bits": totals["percepts"] * self._codec.percept_bits,
             "invalid_rewards": totals["invalid_rewards"],
+            "rewards_outside": self._codec.rewards.outside,
         }
 
     def state_dict(self) -> State:
         return {
             "models": [model.state_dict() for model in self._models],
             "planner": self._planner.state_dict(),
+            "codec": self._codec.state_dict(),
             "rng": self._rng.bit_generator.state,
-            "ending": self._ending,
+            "ending": None if self._ending is None else (*self._ending[:2], int(self._ending[2])),
             "born": self._born,
             "decay": self._decay,
             "cycle": self._cycle,
@@ -202,8 +221,11 @@ class MCAIXI(Agent):
         for model, saved in zip(self._models, state["models"], strict=True):
             model.load_state_dict(saved)
         self._planner.load_state_dict(state["planner"])
+        self._codec.load_state_dict(state["codec"])
+        self._planner.reward_range = RewardRange(self._codec.rewards.low, self._codec.rewards.high)
         self._rng.bit_generator.state = state["rng"]
-        self._ending = None if state["ending"] is None else (state["ending"][0], state["ending"][1])
+        ending = state["ending"]
+        self._ending = None if ending is None else (ending[0], ending[1], Boundary(ending[2]))
         self._born, self._decay, self._cycle = state["born"], state["decay"], state["cycle"]
         self._percepts, self._percept_bits = state["percepts"], state["percept_bits"]
 
@@ -230,6 +252,8 @@ class MCAIXICTW(MCAIXI):
         observation_bits: widths of the observation's components; None for minimal ones.
         reward_bits: width of the reward; None for the minimal one.
         reward_offset: codes a reward as reward + offset; None codes it by its rank.
+        codes: the code of every Box among the observations that the environment names none for; see
+            `aixi.agents.codes`.
     """
 
     def __init__(
@@ -248,6 +272,7 @@ class MCAIXICTW(MCAIXI):
         observation_bits: tuple[int, ...] | None = None,
         reward_bits: int | None = None,
         reward_offset: int | None = None,
+        codes: str | None = None,
     ) -> None:
         super().__init__(
             horizon=horizon,
@@ -261,6 +286,7 @@ class MCAIXICTW(MCAIXI):
             observation_bits=observation_bits,
             reward_bits=reward_bits,
             reward_offset=reward_offset,
+            codes=codes,
         )
         self.depth, self.estimator = at_least("depth", depth, 1), estimator
         FactoredContextTreeModel(1, 1, depth=depth, estimator=estimator)  # refuses what it cannot be made of

@@ -1,94 +1,35 @@
-"""Gymnasium observations and rewards to percept bits and back, and joint actions to indices and back.
+"""Gymnasium percepts to bits of a fixed width and back, and joint actions to indices and back.
 
-A percept is laid out as observation, reward and, where lives have episodes, one end bit. An observation is
-a row of components: the numbers of a MultiDiscrete or MultiBinary in C order, the parts of a Tuple in order,
-those of a Dict in the order of its keys. A component of n values takes ceil(log2 n) bits, the least
-significant first, as an unsigned integer. Tables 1-3 of Veness, Ng, Hutter, Uther and Silver (2011) give the
-widths of the paper's domains; some are wider than need be, and every width can be set.
+A percept is laid out as observation, reward and, where lives have episodes, two bits of boundary: 0 no end, 1
+terminated, 2 truncated. An observation is a row of components (see `aixi.agents.codes`). A component of n values takes
+ceil(log2 n) bits, the least significant first, as an unsigned integer. Tables 1-3 of Veness, Ng, Hutter, Uther and
+Silver (2011) give the widths of the paper's domains; some are wider than need be, and every width can be set.
 
 Decoding is total. A model may imagine any bits: a component beyond its space decodes to its greatest value,
-and a reward that does not exist to the nearest that does. `reward_valid` says which reward codes are real.
+and a reward that does not exist to the nearest that does. `rewards.valid` says which reward numbers are real.
 """
 
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 
-import gymnasium
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from aixi.agents.base import RewardRange
+from aixi.agents.base import Boundary, RewardRange
+from aixi.agents.codes import DiscreteCode, Space, make_code
+from aixi.agents.rewards import ListedRewards, SteppedRewards, reward_numbers
 from aixi.errors import EnvironmentFaultError, InvalidValueError, UnsupportedSpaceError, at_least, require
+from aixi.state import State
 
-Space: TypeAlias = gymnasium.Space[Any]
-
-MOST_REWARD_BITS = 20
 MOST_ACTIONS = 1 << 16
-SUPPORTED = "Discrete, MultiDiscrete, MultiBinary, and Tuple and Dict of those"
-
-
-class Component(NamedTuple):
-    """One number of a space: `size` values from `start` on."""
-
-    size: int
-    start: int
-
-
-def components(space: Space) -> Iterator[Component]:
-    """Yields the components of a space in percept order.
-
-    Raises:
-        UnsupportedSpaceError: if the space, or a part of it, has no finite row of components.
-    """
-    match space:
-        case spaces.Discrete():
-            yield Component(int(space.n), int(space.start))
-        case spaces.MultiDiscrete():
-            yield from map(Component, space.nvec.ravel().tolist(), space.start.ravel().tolist())
-        case spaces.MultiBinary():
-            yield from [Component(2, 0)] * int(np.prod(space.shape))
-        case spaces.Tuple():
-            for part in space.spaces:
-                yield from components(part)
-        case spaces.Dict():
-            for part in space.spaces.values():
-                yield from components(part)
-        case _:
-            raise UnsupportedSpaceError(
-                f"space {space} has no percept code; use {SUPPORTED}, or wrap the environment so that it does"
-            )
-
-
-def _numbers(space: Space, member: Any) -> Iterator[int]:
-    """Yields the numbers of a member of a space, one a component."""
-    match space:
-        case spaces.Discrete():
-            yield operator.index(member)
-        case spaces.Tuple():
-            for part, item in zip(space.spaces, member, strict=True):
-                yield from _numbers(part, item)
-        case spaces.Dict():
-            for key, part in space.spaces.items():
-                yield from _numbers(part, member[key])
-        case _:
-            yield from map(int, np.asarray(member).ravel().tolist())
-
-
-def _member(space: Space, numbers: Iterator[int]) -> Any:
-    """Takes as many numbers as the space has components and returns the member that they make."""
-    match space:
-        case spaces.Discrete():
-            return next(numbers)
-        case spaces.Tuple():
-            return tuple(_member(part, numbers) for part in space.spaces)
-        case spaces.Dict():
-            return {key: _member(part, numbers) for key, part in space.spaces.items()}
-        case _:
-            size = int(np.prod(space.shape or ()))
-            return np.array([next(numbers) for _ in range(size)], space.dtype).reshape(space.shape or ())
+ACTION_BINS = 5
+"""Bins of each number of a Box of actions, its bounds among them."""
+_BOUNDARY_BITS = 2
+_MOST_MASK_BITS = 16
+_MOST_SHOWN = 200
 
 
 class PerceptCodec:
@@ -96,26 +37,27 @@ class PerceptCodec:
 
     Args:
         observation_space: where observations come from.
-        rewards: the finite set of rewards of one cycle.
-        episodic: whether a percept ends with one bit that says that its episode is over.
+        rewards: what is declared of the rewards of one cycle; see `aixi.agents.rewards`.
+        episodic: whether a percept ends with two bits that say how it ended its episode.
         observation_bits: width of each component, where it is to be wider than it need be.
-        reward_bits: width of the reward, where it is to be wider than it need be; always at least 1.
+        reward_bits: width of the reward; by default, and always, at least what a finite set needs.
         reward_offset: makes the reward's code `reward + reward_offset`, an unsigned integer, as in
             the paper's presets; without it the code is the reward's rank in the set.
+        codes: how parts of the observation are made finite; see `aixi.agents.codes.make_code`.
         name: how messages call the environment.
 
     Attributes:
+        code: the observation's code.
         component_bits: width of each observation component, in bits.
         observation_bits: total width of the observation, in bits.
+        rewards: the rewards' numbers.
         reward_bits: width of the reward, in bits; it starts at bit `observation_bits`.
         percept_bits: width of a percept, in bits.
         words: number of 64-bit words that a percept takes.
-        reward_table: float64[2**reward_bits], the reward that each code decodes to.
-        reward_valid: bool[2**reward_bits], whether a real percept can hold the code.
 
     Raises:
         UnsupportedSpaceError: if the observation space has no percept code.
-        InvalidValueError: if the reward set is not finite, or a width is too small for what it must hold.
+        InvalidValueError: if a width is too small for what it must hold.
 
     Example:
         Tiger: 2 bits of observation, then the reward plus 100 in 7 bits.
@@ -127,7 +69,7 @@ class PerceptCodec:
         >>> bin(int(words[0]))
         '0b110001110'
         >>> tiger.decode(words)
-        (2, -1.0, False)
+        (2, -1.0, <Boundary.NONE: 0>)
     """
 
     def __init__(
@@ -139,189 +81,277 @@ class PerceptCodec:
         observation_bits: Sequence[int] | None = None,
         reward_bits: int | None = None,
         reward_offset: int | None = None,
+        codes: Mapping[str, str] | None = None,
         name: str = "the environment",
     ) -> None:
         self.observation_space = observation_space
         self.episodic = episodic
         self.name = name
-        self._components = tuple(components(observation_space))
-        self.component_bits = _component_widths(self._components, observation_bits)
+        self.code = make_code(observation_space, codes)
+        self.component_bits = _widths(self.code.sizes, observation_bits)
         self.observation_bits = sum(self.component_bits)
-        self._codes = _reward_codes(rewards, reward_offset)
-        self.reward_bits = _width("reward_bits", max(self._codes.values()) + 1, reward_bits, lowest=1)
-        require(
-            self.reward_bits <= MOST_REWARD_BITS,
-            f"reward_bits must be at most {MOST_REWARD_BITS}, got {self.reward_bits}; "
-            "use rank codes (no reward_offset)",
-        )
-        self.percept_bits = self.observation_bits + self.reward_bits + int(episodic)
+        self.rewards = reward_numbers(rewards, reward_bits, reward_offset, name)
+        self.reward_bits = self.rewards.bits
+        self._end = self.observation_bits + self.reward_bits
+        self.percept_bits = self._end + _BOUNDARY_BITS * episodic
         self.words = -(-self.percept_bits // 64)
-        self.reward_table, self.reward_valid = _reward_table(self._codes, self.reward_bits)
-        self._shifts = tuple(accumulate((0, *self.component_bits[:-1])))
+        self._shifts = tuple(accumulate(self.component_bits, initial=0))[:-1]
         # A lone Discrete is by far the commonest observation: it goes past the walk over nested spaces.
-        self._lone = self._components[0] if isinstance(observation_space, spaces.Discrete) else None
+        self._lone: tuple[int, int] | None = None
+        if isinstance(observation_space, spaces.Discrete) and type(self.code) is DiscreteCode:
+            self._lone = int(observation_space.start), int(observation_space.n)
 
-    def encode(self, observation: Any, reward: float, ended: bool = False) -> NDArray[np.uint64]:
-        """Returns the bits of a percept, uint64[words].
+    def encode(self, observation: Any, reward: float, boundary: Boundary = Boundary.NONE) -> NDArray[np.uint64]:
+        """Returns the bits of a real percept, uint64[words]; codes that follow what they see learn from it.
 
         Args:
             observation: a member of the observation space.
-            reward: a member of the reward set.
-            ended: whether the episode is over; left out of the bits unless the codec is episodic.
+            reward: a reward that the environment may give.
+            boundary: how the episode ended; left out of the bits unless the codec is episodic.
 
         Raises:
             EnvironmentFaultError: if the observation or the reward is not one that the environment declared.
+            InvalidValueError: if a sequence or a text in it is longer than its code's bound.
         """
-        try:
-            reward_code = self._codes[reward]
-        except (KeyError, TypeError):  # not a reward of the set, or nothing that could be one
-            raise EnvironmentFaultError(self._reward_fault(reward)) from None
-        code = self._observation_code(observation) | reward_code << self.observation_bits
-        if ended and self.episodic:
-            code |= 1 << (self.percept_bits - 1)
+        number = self.rewards.encode(reward)
+        if number is None:
+            raise EnvironmentFaultError(self._reward_fault(reward))
+        bits = self._observation_code(observation) | number << self.observation_bits
+        if self.episodic:
+            bits |= int(boundary) << self._end
         words = np.empty(self.words, np.uint64)
         if self.words == 1:
-            words[0] = code
+            words[0] = bits
         else:
-            words[:] = np.frombuffer(code.to_bytes(8 * self.words, "little"), "<u8")
+            words[:] = np.frombuffer(bits.to_bytes(8 * self.words, "little"), "<u8")
         return words
 
-    def decode(self, words: NDArray[np.uint64]) -> tuple[Any, float, bool]:
-        """Returns the observation, the reward and whether the episode is over, whatever the bits.
+    def decode(self, words: NDArray[np.uint64]) -> tuple[Any, float, Boundary]:
+        """Returns the observation, the reward and how the episode ended, whatever the bits.
 
         Args:
             words: uint64[words]; bits above the percept are left out.
         """
         require(words.shape == (self.words,), f"words must have shape ({self.words},), got {words.shape}")
-        code = int.from_bytes(words.astype("<u8").tobytes(), "little")
+        bits = int.from_bytes(words.astype("<u8").tobytes(), "little")
+        reward = self.rewards.table[bits >> self.observation_bits & ((1 << self.reward_bits) - 1)]
+        ended = bits >> self._end & 3 if self.episodic else 0
+        return self.decode_observation(bits), float(reward), Boundary(min(ended, Boundary.TRUNCATED))
+
+    def decode_observation(self, bits: int) -> Any:
+        """Returns the observation of a percept's bits as one integer, bit 0 first."""
         numbers = (
-            start + min(code >> shift & ((1 << width) - 1), size - 1)
-            for (size, start), width, shift in zip(self._components, self.component_bits, self._shifts, strict=True)
+            min(bits >> shift & ((1 << width) - 1), size - 1)
+            for size, width, shift in zip(self.code.sizes, self.component_bits, self._shifts, strict=True)
         )
-        observation = _member(self.observation_space, numbers)
-        reward = self.reward_table[code >> self.observation_bits & ((1 << self.reward_bits) - 1)]
-        return observation, float(reward), self.episodic and bool(code >> (self.percept_bits - 1) & 1)
+        return self.code.decode(numbers)
+
+    def mask_table(
+        self, actions: int, mask: Callable[[Any], Any], part: str = ""
+    ) -> tuple[int, int, NDArray[np.bool_]] | None:
+        """Returns which actions are allowed after a percept, as a table over the bits of a part of the observation.
+
+        Args:
+            actions: number of joint actions.
+            mask: from a member of that part to bool[actions].
+            part: its path.
+
+        Returns:
+            First bit of the part, its width in bits, and bool[2**width, actions], all True where the mask allows
+            nothing (no real observation is like that); None if the part is wider than 16 bits.
+
+        Raises:
+            InvalidValueError: if the mask has not so many truth values, or there is no such part.
+        """
+        first, code = self.code.part(part)
+        widths = self.component_bits[first : first + len(code.sizes)]
+        width = sum(widths)
+        if width > _MOST_MASK_BITS:
+            return None
+        table = np.zeros((1 << width, actions), np.bool_)
+        for bits in range(1 << width):
+            rest, numbers = bits, []
+            for size, bit_width in zip(code.sizes, widths, strict=True):
+                numbers.append(min(rest & ((1 << bit_width) - 1), size - 1))
+                rest >>= bit_width
+            allowed = np.asarray(mask(code.decode(iter(numbers))), np.bool_)
+            require(
+                allowed.shape == (actions,),
+                f"the mask of {self.name} must be one truth value for each of {actions} actions, got shape "
+                f"{allowed.shape}",
+            )
+            table[bits] = allowed if allowed.any() else True
+        return (self._shifts[first] if widths else 0), width, table
+
+    def words_of_coding(self) -> dict[str, str]:
+        """Returns how observations and rewards are written, for the record of a run."""
+        return {
+            "observation": f"{self.code.words}; {self.observation_bits} bits",
+            "reward": self.rewards.words,
+        }
+
+    def state_dict(self) -> State:
+        """Returns what the codes have learnt."""
+        return {"code": self.code.state_dict(), "rewards": self.rewards.state_dict()}
+
+    def load_state_dict(self, state: State) -> None:
+        """Goes on from a state."""
+        self.code.load_state_dict(state["code"])
+        self.rewards.load_state_dict(state["rewards"])
 
     def _observation_code(self, observation: Any) -> int:
         """Returns the observation's bits as one integer, bit 0 first."""
         space = self.observation_space
         try:
             if self._lone is not None:
-                number = operator.index(observation) - self._lone.start
-                if 0 <= number < self._lone.size:
+                start, size = self._lone
+                number = operator.index(observation) - start
+                if 0 <= number < size:
                     return number
-            elif space.contains(observation):
-                rows = zip(_numbers(space, observation), self._components, self._shifts, strict=True)
-                return sum((number - start) << shift for number, (_, start), shift in rows)
-        except (TypeError, ValueError):
-            pass  # so foreign to the space that it cannot even be compared with it
-        raise EnvironmentFaultError(
-            f"{self.name} gave observation {observation!r}, which is not in its space {space}; "
-            "correct the environment or its observation_space"
-        )
+                inside = False
+            else:
+                inside = space.contains(observation)
+        except (TypeError, ValueError):  # so foreign to the space that it cannot even be compared with it
+            inside = False
+        if not inside:
+            raise EnvironmentFaultError(
+                f"{self.name} gave observation {_shown(observation)}, which is not in its space {space}"
+                f"{_misfit(space, observation)}; correct the environment or its observation_space"
+            )
+        self.code.learn(observation)
+        bits = 0
+        for number, size, shift in zip(self.code.encode(observation), self.code.sizes, self._shifts, strict=True):
+            if not 0 <= number < size:
+                raise InvalidValueError(f"a code must give numbers in [0, {size}), got {number} of {self.code.words}")
+            bits |= number << shift
+        return bits
 
     def _reward_fault(self, reward: Any) -> str:
-        low, high = min(self._codes), max(self._codes)
+        low, high = self.rewards.low, self.rewards.high
+        match self.rewards:
+            case ListedRewards():
+                rule = f"which is not one of the {int(self.rewards.valid.sum())} rewards that it declares in"
+            case SteppedRewards():
+                rule = "which is outside the range that it declares,"
+            case _:
+                return f"{self.name} gave reward {reward!r}, which is no finite number; correct the environment"
         return (
-            f"{self.name} gave reward {reward!r}, which is not one of the {len(self._codes)} rewards that it "
-            f"declares in [{low:g}, {high:g}]; correct the environment or its declared reward set"
+            f"{self.name} gave reward {reward!r}, {rule} [{low:g}, {high:g}]; correct the environment or its "
+            "declared rewards"
         )
 
 
-def _width(name: str, count: int, width: int | None, lowest: int = 0) -> int:
-    """Returns the bits that `count` codes need, or a given width that holds them."""
-    needed = max((count - 1).bit_length(), lowest)
-    return needed if width is None else at_least(name, width, needed)
-
-
-def _component_widths(parts: tuple[Component, ...], widths: Sequence[int] | None) -> tuple[int, ...]:
-    given: Sequence[int | None] = (None,) * len(parts) if widths is None else widths
+def _widths(sizes: tuple[int, ...], widths: Sequence[int] | None) -> tuple[int, ...]:
+    """Returns the bits that components need, or given ones that hold them."""
+    needed = [(size - 1).bit_length() for size in sizes]
+    if widths is None:
+        return tuple(needed)
     require(
-        len(given) == len(parts),
-        f"observation_bits must hold one width for each of the {len(parts)} components, got {given!r}",
+        len(widths) == len(sizes),
+        f"observation_bits must hold one width for each of the {len(sizes)} components, got {widths!r}",
     )
     return tuple(
-        _width(f"observation_bits[{index}]", part.size, width)
-        for index, (part, width) in enumerate(zip(parts, given, strict=True))
+        at_least(f"observation_bits[{place}]", width, least)
+        for place, (width, least) in enumerate(zip(widths, needed, strict=True))
     )
 
 
-def _reward_codes(rewards: RewardRange, offset: int | None) -> dict[float, int]:
-    """Returns the code of each reward: its rank, or the reward plus the offset."""
-    if rewards.values is None:
-        raise InvalidValueError(
-            f"percept bits need a finite reward set, got the interval [{rewards.low:g}, {rewards.high:g}]; "
-            "declare RewardRange.finite(...), or wrap the environment so that it rounds its rewards"
-        )
-    if offset is None:
-        return {reward: rank for rank, reward in enumerate(rewards.values)}
-    for reward in rewards.values:
-        require(
-            reward.is_integer() and reward + offset >= 0,
-            f"reward + reward_offset must be a whole number of at least 0, got {reward:g} + {offset}; "
-            "use a greater offset, or rank codes (no reward_offset)",
-        )
-    return {reward: int(reward) + offset for reward in rewards.values}
+def _misfit(space: Space, member: Any, path: str = "") -> str:
+    """Returns the first part at fault of what is not in a space, what it is and what it should be.
+
+    Example:
+        >>> _misfit(spaces.Dict(speed=spaces.Box(0, 9, (2,))), {"speed": np.array([1.0, 2.0])})
+        " (at 'speed' dtype float64 instead of float32)"
+    """
+    parts: list[tuple[Any, Space, Any]] = []
+    if isinstance(space, spaces.Dict) and isinstance(member, dict) and member.keys() == space.spaces.keys():
+        parts = [(key, part, member[key]) for key, part in space.spaces.items()]
+    elif isinstance(space, spaces.Tuple) and isinstance(member, tuple | list) and len(member) == len(space.spaces):
+        parts = [(key, part, member[key]) for key, part in enumerate(space.spaces)]
+    elif isinstance(space, spaces.Sequence) and isinstance(member, tuple) and not space.stack:
+        parts = [(key, space.feature_space, item) for key, item in enumerate(member)]
+    for key, part, item in parts:
+        try:
+            inside = part.contains(item)
+        except (TypeError, ValueError):
+            inside = False
+        if not inside:
+            return _misfit(part, item, f"{path}.{key}" if path else str(key))
+    where = f"at {path!r} " if path else ""
+    if isinstance(member, np.ndarray | np.generic) and space.shape is not None and space.dtype is not None:
+        if member.shape != space.shape:
+            return f" ({where}shape {member.shape} instead of {space.shape})"
+        if not np.can_cast(member.dtype, space.dtype):
+            return f" ({where}dtype {member.dtype} instead of {space.dtype})"
+    return f" ({where}{_shown(member)} is not in {space})" if path else ""
 
 
-def _reward_table(codes: dict[float, int], bits: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Returns what each reward code decodes to, and which codes are real."""
-    rewards = np.array(list(codes), np.float64)
-    real = np.array(list(codes.values()), np.int64)
-    every = np.arange(1 << bits)
-    valid = np.zeros(1 << bits, np.bool_)
-    valid[real] = True
-    # Codes ascend with rewards. Midway between two rewards the lesser is taken, not to promise too much.
-    middles = (real[1:] + real[:-1]) / 2
-    return rewards[np.searchsorted(middles, every, side="left")], valid
+def _shown(member: Any) -> str:
+    """Returns what something looks like, in one line of bounded length."""
+    text = " ".join(repr(member).split())
+    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 3]}..."
 
 
-def action_count(space: Space) -> int:
-    """Returns the number of joint actions of an action space.
+class ActionCodec:
+    """The joint actions of a space as indices; the first component varies fastest.
+
+    Numbers of a Box are five each, its bounds among them, unless `codes` say otherwise.
+
+    Args:
+        space: the action space.
+        codes: as for observations.
+
+    Attributes:
+        count: number of joint actions.
+        words: how they are numbered, for the record of a run.
 
     Raises:
         UnsupportedSpaceError: if the space is not finite, or has more than 2**16 joint actions.
 
     Example:
-        >>> action_count(spaces.Tuple([spaces.Discrete(3), spaces.MultiBinary(2)]))
-        12
+        >>> codec = ActionCodec(spaces.Tuple([spaces.Discrete(3), spaces.Discrete(2, start=5)]))
+        >>> codec.count, codec.decode(4), codec.encode((1, 6))
+        (6, (1, 6), 4)
     """
-    count = 1
-    for part in components(space):
-        count *= part.size
-        if count > MOST_ACTIONS:
-            raise UnsupportedSpaceError(
-                f"action space {space} has more than {MOST_ACTIONS} joint actions; "
-                "wrap the environment so that it offers fewer"
-            )
-    return count
 
+    def __init__(self, space: Space, codes: Mapping[str, str] | None = None) -> None:
+        self.space = space
+        self._code = make_code(space, {"*": f"uniform bins={ACTION_BINS} ends=1", **(codes or {})})
+        self.sizes = self._code.sizes
+        self.count = 1
+        for size in self.sizes:
+            self.count *= size
+            if self.count > MOST_ACTIONS:
+                raise UnsupportedSpaceError(
+                    f"action space {space} has more than {MOST_ACTIONS} joint actions; "
+                    "wrap the environment so that it offers fewer"
+                )
+        self.words = f"{self.count} joint actions: {self._code.words}"
+        self._start = int(space.start) if isinstance(space, spaces.Discrete) else None
 
-def decode_action(space: Space, index: int) -> Any:
-    """Returns the joint action of an index below `action_count(space)`; the first component varies fastest.
+    def decode(self, index: int) -> Any:
+        """Returns the joint action of an index below `count`."""
+        require(0 <= index < self.count, f"action index must be at least 0 and less than {self.count}, got {index}")
+        if self._start is not None:
+            return self._start + index
+        numbers = []
+        for size in self.sizes:
+            index, digit = divmod(index, size)
+            numbers.append(digit)
+        return self._code.decode(iter(numbers))
 
-    Example:
-        >>> decode_action(spaces.Tuple([spaces.Discrete(3), spaces.Discrete(2, start=5)]), 4)
-        (1, 6)
-    """
-    numbers = []
-    rest = at_least("action index", index, 0)
-    for part in components(space):
-        rest, digit = divmod(rest, part.size)
-        numbers.append(part.start + digit)
-    require(rest == 0, f"action index must be less than {action_count(space)}, got {index}")
-    return _member(space, iter(numbers))
+    def encode(self, action: Any) -> int:
+        """Returns the index of a joint action; of a Box the nearest one.
 
-
-def encode_action(space: Space, action: Any) -> int:
-    """Returns the index of a joint action.
-
-    Raises:
-        InvalidValueError: if the action is not in the space.
-    """
-    require(space.contains(action), f"action must be in {space}, got {action!r}")
-    index, factor = 0, 1
-    for number, part in zip(_numbers(space, action), components(space), strict=True):
-        index += factor * (number - part.start)
-        factor *= part.size
-    return index
+        Raises:
+            InvalidValueError: if the action is not in the space.
+        """
+        if not self.space.contains(action):  # the text of the error costs more than all the rest
+            raise InvalidValueError(f"action must be in {self.space}, got {action!r}")
+        if self._start is not None:
+            return int(action) - self._start
+        index, factor = 0, 1
+        for number, size in zip(self._code.encode(action), self.sizes, strict=True):
+            index += factor * number
+            factor *= size
+        return index

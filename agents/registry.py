@@ -21,12 +21,14 @@ class AgentSpec:
         summary: one line.
         version: grows with every change that moves what the agent does; stored results of an earlier one are
             not taken for its own. An agent of another package needs none: its source files are compared.
+        resumable: whether a life can be saved and gone on with bit for bit.
     """
 
     name: str
     entry_point: str
     summary: str
     version: int = 1
+    resumable: bool = True
 
 
 AGENTS: Registry[AgentSpec] = Registry(
@@ -37,6 +39,23 @@ AGENTS: Registry[AgentSpec] = Registry(
         "mc-aixi-ctw",
         "aixi.agents.mc_aixi:MCAIXICTW",
         "Monte Carlo AIXI: context trees and rho-UCT search (Veness et al. 2011)",
+        version=2,
+    ),
+    AgentSpec("aixi-mdp", "aixi.agents.bayes_mdp:AIXIMDP", "expectimax by Dirichlet counts of a Markov process"),
+    AgentSpec("psrl", "aixi.agents.bayes_mdp:PSRL", "follows the optimal plan of a process sampled from the posterior"),
+    AgentSpec("r-max", "aixi.agents.bayes_mdp:RMax", "takes what it does not know for the best (Brafman et al. 2002)"),
+    AgentSpec("q-learning", "aixi.agents.tabular:QLearning", "a table of values of the last percepts (Watkins 1989)"),
+    AgentSpec("sarsa", "aixi.agents.tabular:Sarsa", "Sarsa(lambda): values of the actions really taken"),
+    AgentSpec("hlq", "aixi.agents.tabular:HLQ", "HLQ(lambda): the learning rate from visits (Hutter and Legg 2007)"),
+    AgentSpec("freq", "aixi.agents.tabular:Freq", "takes the action of the greatest average reward, whatever it sees"),
+    AgentSpec("sb3-ppo", "aixi.agents.sb3:SB3PPO", "PPO of Stable-Baselines3", resumable=False),
+    AgentSpec("sb3-a2c", "aixi.agents.sb3:SB3A2C", "A2C of Stable-Baselines3", resumable=False),
+    AgentSpec("sb3-dqn", "aixi.agents.sb3:SB3DQN", "DQN of Stable-Baselines3", resumable=False),
+    AgentSpec(
+        "sb3-recurrent-ppo",
+        "aixi.agents.sb3:SB3RecurrentPPO",
+        "PPO with an LSTM of Stable-Baselines3",
+        resumable=False,
     ),
 )
 

@@ -3,8 +3,8 @@
     python benchmarks/descriptions.py
 
 For each environment of the table: the SHA-256 of its canonical texts, and the bits of every piece under every
-coder and charging. It needs all coders. A length moves only when an environment, the canonical form or a coder
-does; the tests compute all of them anew.
+coder and charging. It needs all coders, and the extras whose environments it describes. A length moves only when
+an environment, the canonical form or a coder does; the tests compute all of them anew.
 """
 
 import sys

@@ -4,14 +4,15 @@
 
 Values of each environment are drawn from distributions as bounded rewards show them: bell-shaped, one-sided, stuck in
 two of five lives or one of ten, or all of that mixed; weights are tempered, eleven environments, of which 5.5
-count in effect. Beside the intervals of the package stand Student's and the percentile bootstrap's. Writes
-`benchmarks/results/interval_coverage.json`.
+count in effect. Beside the intervals of the package stand those of Student, of Johnson (1978), of Hall (1992) as it is
+and of the percentile bootstrap, and how often each is trustworthy by its own word. Writes
+`benchmarks/results/interval_coverage.json`, and prints the table of docs/scores.md.
 """
 
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ STOPPED = 3_000
 BOOTSTRAPPED = 1_000
 LENGTHS = (1500, 1760, 2000, 2200, 2536, 2800, 3000, 3300, 3536, 4200, 5200)
 SEEDS = (5, 10, 20)
+SEEDS_ALONE = (5, 10, 20, 27, 30)
+PRECISIONS = (1.0, 0.6, 0.4)  # half-width wanted, over the standard deviation of one seed's sum
 MOST_SEEDS = 120
 
 Array = NDArray[np.float64]
@@ -84,11 +87,29 @@ def _holds(interval: Any, truth: float) -> bool:
     return bool(interval.low <= truth <= interval.high)
 
 
-def fixed_seeds(rng: np.random.Generator, weights: Array) -> list[dict[str, Any]]:
+def rivals(values: Array, weights: Array) -> dict[str, float]:
+    """Returns the coverage of other intervals of the same values, float64[samples, environments, seeds]."""
+    count = values.shape[2]
+    sums = np.einsum("e,res->rs", weights, values)
+    quantile = student_t_quantile(0.975, count - 1)
+    error = sums.std(axis=1, ddof=1) / math.sqrt(count)
+    studentised = sums.mean(axis=1) / error
+    weighted = (values - values.mean(axis=2, keepdims=True)) * weights[:, None]
+    second, third = ((weighted**power).mean(axis=2).sum(axis=1) for power in (2, 3))
+    skewness = third / second**1.5 / math.sqrt(count)
+    hall = studentised + skewness * studentised**2 / 3 + skewness**2 * studentised**3 / 27 + skewness / 6
+    johnson = studentised + skewness / 6
+    return {
+        name: float(np.mean(np.abs(found) <= quantile))
+        for name, found in (("student", studentised), ("johnson", johnson), ("hall", hall))
+    }
+
+
+def fixed_seeds(rng: np.random.Generator, weights: Array, seeds: Sequence[int]) -> list[dict[str, Any]]:
     """Returns the coverage with so many seeds in every environment."""
     rows = []
     for name, draw in DESIGNS.items():
-        for count in SEEDS:
+        for count in seeds:
             values = draw(rng, (SAMPLES, len(weights), count))
             found = [score_interval(table, weights) for table in values]
             sums = np.einsum("e,res->rs", weights, values)
@@ -100,8 +121,9 @@ def fixed_seeds(rng: np.random.Generator, weights: Array) -> list[dict[str, Any]
                     "environments": len(weights),
                     "seeds": count,
                     "coverage": float(np.mean([_holds(interval, 0.0) for interval in found])),
+                    "trustworthy": all(interval is not None and interval.trustworthy for interval in found),
                     "width_over_student": float(np.mean([i.half for i in found if i]) / student.mean()),
-                    "student": float(np.mean(np.abs(sums.mean(axis=1)) <= student)),
+                    **rivals(values, weights),
                     "percentile_bootstrap": float(np.mean((means[:, 12] <= 0) & (means[:, 487] >= 0))),
                 }
             )
@@ -115,8 +137,8 @@ def stopped(rng: np.random.Generator, weights: Array) -> list[dict[str, Any]]:
     costs = np.linspace(1.0, 3.0, len(weights))
     for name, draw in DESIGNS.items():
         scale = float(np.einsum("e,es->s", weights, draw(rng, (len(weights), 20_000))).std())
-        for tightness in (1.0, 0.6, 0.4):  # half-width wanted, over the standard deviation of one seed's sum
-            held, plain, lives, looks = 0, 0, 0, 0
+        for tightness in PRECISIONS:
+            held, trusted, plain, lives, looks = 0, 0, 0, 0, 0
             for _ in range(STOPPED):
                 every = draw(rng, (len(weights), MOST_SEEDS))
                 # Agent B is a constant: their paired difference keeps the shape of the design.
@@ -129,7 +151,9 @@ def stopped(rng: np.random.Generator, weights: Array) -> list[dict[str, Any]]:
                     looks += 1
                     if counts.max() == MOST_SEEDS:
                         break
-                held += _holds(paired_difference(cube[0], cube[1], weights, pilot=PILOT), 0.0)
+                difference = paired_difference(cube[0], cube[1], weights, pilot=PILOT)
+                held += _holds(difference, 0.0)
+                trusted += difference is not None and difference.trustworthy
                 plain += _holds(paired_difference(cube[0], cube[1], weights), 0.0)
                 lives += int(counts.sum())
             rows.append(
@@ -137,6 +161,7 @@ def stopped(rng: np.random.Generator, weights: Array) -> list[dict[str, Any]]:
                     "design": name,
                     "precision_over_deviation": tightness,
                     "coverage": held / STOPPED,
+                    "trustworthy": trusted == STOPPED,
                     "without_capped_degrees": plain / STOPPED,
                     "lives_per_environment": lives / STOPPED / len(weights),
                     "stages": looks / STOPPED,
@@ -204,6 +229,23 @@ def _percentile_environments(
     return float(low), float(high)
 
 
+def markdown(record: dict[str, Any]) -> str:
+    """Returns the table of coverages, in percent, ? where the interval is not trustworthy by its own word."""
+    columns: list[tuple[str, list[dict[str, Any]]]] = [
+        *((f"{n} seeds", [row for row in record["fixed_seeds"] if row["seeds"] == n]) for n in SEEDS),
+        *(
+            (f"±{tightness:g} σ", [row for row in record["stopped"] if row["precision_over_deviation"] == tightness])
+            for tightness in PRECISIONS
+        ),
+        *((f"alone, {n}", [row for row in record["one_environment"] if row["seeds"] == n]) for n in SEEDS_ALONE),
+    ]
+    lines = [["values", *(title for title, _ in columns)], ["---", *("---:" for _ in columns)]]
+    for place, name in enumerate(DESIGNS):
+        rows = [found[place] for _, found in columns]
+        lines.append([name, *(f"{100 * row['coverage']:.1f}{'' if row['trustworthy'] else ' ?'}" for row in rows)])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
 def main() -> None:
     started = time.perf_counter()
     rng = np.random.default_rng(SEED)
@@ -220,8 +262,8 @@ def main() -> None:
             "effective_number": effective_number(weights.tolist()),
             "pilot": PILOT,
         },
-        "fixed_seeds": fixed_seeds(rng, weights),
-        "one_environment": fixed_seeds(rng, np.ones(1)),
+        "fixed_seeds": fixed_seeds(rng, weights, SEEDS),
+        "one_environment": fixed_seeds(rng, np.ones(1), SEEDS_ALONE),
         "unequal_seeds": unequal(rng, weights),
         "stopped": stopped(rng, weights),
         "seeds_and_environments": environments(rng, weights),
@@ -230,6 +272,7 @@ def main() -> None:
         "versions": versions(),
     }
     RESULTS.write_text(json.dumps(record, indent=1) + "\n")
+    print(markdown(record))
 
 
 if __name__ == "__main__":

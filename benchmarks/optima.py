@@ -1,4 +1,4 @@
-"""Anchors of every environment: random, best constant action, best known; reward per cycle, long-run average.
+"""Anchors of our own environments: random, best constant action, best known; reward per cycle, long-run average.
 
     python benchmarks/optima.py [--cycles N]
 
@@ -7,20 +7,19 @@ game is too large, no number comes from sampling, and no rule of a game is writt
 each environment's own `step` is run through every outcome of every random draw. That gives its hidden
 Markov chain. From it follow
 
-* random and constant: the limiting distribution of the chain under that policy;
+* random and constant: the gain of that policy in the chain;
 * best: value iteration over beliefs, the distributions of the hidden state given the percepts (Astrom,
   1965), with the bounds min(TV - V) <= gain <= max(TV - V) (Puterman, 1994, theorem 8.5.5).
 
 Beliefs that agree to nine digits are one, and a state of probability below 1e-12 is given up, which makes
-those of the tigers finite. FrozenLake has a table of its own and a limit of 100 cycles an episode; a
-policy's gain is reward per episode over cycles per episode.
+those of the tigers finite. Episodes of Countdown are counted by `countdown_anchors.py`;
+`anchors.py` has the environments of other packages.
 """
 
 import argparse
+import itertools
 import json
-import operator
 import platform
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -30,14 +29,17 @@ from typing import Any, NamedTuple, TypeAlias
 import gymnasium
 import numpy as np
 import scipy
+from countdown_anchors import countdown
 from numpy.typing import NDArray
 from pacman_expert import PacmanExpert
 from scipy import sparse, stats
+from scipy.sparse import csgraph
 
 from aixi.environments import ENVIRONMENTS, make
 from aixi.environments.jair.pacman import Pacman
 
 RESULTS = Path(__file__).parent / "results" / "optima.json"
+SWEEPS = 100  # of value iteration between two steps of policy iteration
 Percept: TypeAlias = tuple[Any, float]
 Belief: TypeAlias = dict[int, float]
 Matrix: TypeAlias = Any  # a scipy sparse matrix; scipy ships no types
@@ -152,6 +154,30 @@ def matrix_of(rows: list[dict[int, float]], columns: int) -> Matrix:
     return sparse.csr_matrix((value, (index, column)), shape=(len(rows), columns))
 
 
+def evaluate(following: Matrix, rewards: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]] | None:
+    """Solves bias + gain = rewards + following @ bias (Puterman, 1994, equation 8.2.9) for one policy's chain.
+
+    Args:
+        following: float64[states, states], CSR.
+        rewards: float64[states], expected reward of the next cycle.
+
+    Returns:
+        The gain and the bias, float64[states], with bias[0] = 0; None if the chain can end in several classes.
+    """
+    moves = following.copy()
+    moves.eliminate_zeros()
+    count, classes = csgraph.connected_components(moves, connection="strong")
+    origins, ends = moves.nonzero()
+    left = classes[origins[classes[origins] != classes[ends]]]
+    if count - len(np.unique(left)) != 1:
+        return None
+    # The bias of state 0 is none of the unknowns: its place is the gain's.
+    system = sparse.eye_array(len(rewards)).tocsc() - moves.tocsc()
+    system = sparse.hstack([np.ones((len(rewards), 1)), system[:, 1:]]).tocsc()
+    solution = sparse.linalg.spsolve(system, rewards)
+    return float(solution[0]), np.concatenate([[0.0], solution[1:]])
+
+
 def gain_of(chain: Chain, policy: NDArray[np.float64]) -> float:
     """Long-run average reward of choosing each action with a fixed probability, whatever is seen.
 
@@ -167,15 +193,19 @@ def gain_of(chain: Chain, policy: NDArray[np.float64]) -> float:
                 row[following] += weight * probability
                 rewards[state] += weight * probability * reward
         rows.append(row)
-    backwards = matrix_of(rows, len(rows)).T.tocsr()
+    following = matrix_of(rows, len(rows))
+    solved = evaluate(following, rewards)
+    if solved is not None:
+        return solved[0]
+    backwards = following.T.tocsr()
     now = np.zeros(len(rows))
     now[list(chain.start)] = list(chain.start.values())
     change = 1.0
     while change > 1e-15:
         # Half a step: the same limit without periods, which is the limit of the averages.
-        following = (now + backwards @ now) / 2
-        change = float(np.abs(following - now).max())
-        now = following
+        then = (now + backwards @ now) / 2
+        change = float(np.abs(then - now).max())
+        now = then
     return float(now @ rewards)
 
 
@@ -222,49 +252,26 @@ def beliefs_of(chain: Chain) -> Beliefs:
 
 
 def best_gain(beliefs: Beliefs, tolerance: float = 1e-10) -> tuple[float, NDArray[np.int64]]:
-    """Returns the greatest long-run average reward, and a best action for each belief, by value iteration."""
+    """Returns the greatest long-run average reward, and a best action for each belief, by value iteration.
+
+    Now and then the values are replaced by the bias of the policy that is best by them, which is policy iteration:
+    long periods make value iteration alone slow. The bounds hold for any values.
+    """
     values = np.zeros(beliefs.following.shape[1])
     low, high = -np.inf, np.inf
-    while high - low > tolerance:
+    for sweep in itertools.count(1):
         decisions = (beliefs.rewards + beliefs.following @ values).reshape(-1, beliefs.actions)
         ahead = decisions.max(1)
         low, high = float((ahead - values).min()), float((ahead - values).max())
+        if high - low <= tolerance:
+            break
         values = (values + ahead) / 2  # half a step, as above
         values -= values[0]
+        if sweep % SWEEPS == 0:
+            chosen = np.arange(len(values)) * beliefs.actions + decisions.argmax(1)
+            solved = evaluate(beliefs.following[chosen], beliefs.rewards[chosen])
+            values = values if solved is None else solved[1]
     return (low + high) / 2, decisions.argmax(1)
-
-
-def frozen_lake(env: gymnasium.Env[Any, Any], limit: int) -> dict[str, float]:
-    """Anchors of FrozenLake: episodes end in a hole, at the goal, or after `limit` cycles."""
-    table = env.unwrapped.P  # type: ignore[attr-defined]  # its transition table
-    states, actions = len(table), len(table[0])
-    rewards = np.zeros((states, actions))
-    onward = np.zeros((states, actions, states))  # an end leads nowhere
-    for state, action in np.ndindex(states, actions):
-        for probability, following, reward, ended in table[state][action]:
-            rewards[state, action] += probability * reward
-            onward[state, action, following] += probability * (not ended)
-
-    def episode(decide: Callable[[NDArray[np.float64]], NDArray[np.float64]], cost: float) -> float:
-        """Expected reward less `cost` a cycle, of an episode that begins in state 0."""
-        values = np.zeros(states)
-        for _ in range(limit):
-            values = decide(rewards - cost + onward @ values)
-        return float(values[0])
-
-    def gain(decide: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> float:
-        low, high = 0.0, 1.0
-        for _ in range(60):  # the gain is the cost at which an episode is worth nothing
-            middle = (low + high) / 2
-            low, high = (middle, high) if episode(decide, middle) > 0 else (low, middle)
-        return low
-
-    constants = [gain(operator.itemgetter((slice(None), action))) for action in range(actions)]
-    return {
-        "random": gain(lambda decisions: decisions.mean(1)),
-        "constant": max(constants),
-        "best": gain(lambda decisions: decisions.max(1)),
-    }
 
 
 def exact(env: gymnasium.Env[Any, Any]) -> dict[str, float]:
@@ -315,12 +322,13 @@ def main() -> None:
     arguments = parser.parse_args()
     results: dict[str, dict[str, float]] = {}
     for row in ENVIRONMENTS:
+        if not row.entry_point.startswith("aixi."):
+            continue  # see anchors.py
         began = time.perf_counter()
         if row.name == "aixi/Pacman-v0":
             results[row.name] = pacman(arguments.cycles, arguments.seed)
-        elif row.name == "FrozenLake-v1":
-            limit = gymnasium.spec(row.name).max_episode_steps
-            results[row.name] = frozen_lake(make(row.name), limit or sys.maxsize)
+        elif row.episodic:
+            results[row.name] = countdown(make(row.name).unwrapped)
         else:
             results[row.name] = exact(make(row.name).unwrapped)
         text = "  ".join(f"{name} {value:.10g}" for name, value in results[row.name].items())

@@ -31,7 +31,7 @@ from rich.table import Table
 
 from aixi.agents.base import RewardRange
 from aixi.agents.mc_aixi import MCAIXICTW
-from aixi.agents.percepts import PerceptCodec, action_count
+from aixi.agents.percepts import ActionCodec, PerceptCodec
 from aixi.agents.planning import RewardCode, RhoUCT
 from aixi.environments import ENVIRONMENTS
 from aixi.evaluation.provenance import machine, versions
@@ -75,7 +75,7 @@ class Life:
 
     def model(self, state: State) -> FactoredContextTreeModel:
         """Returns a model in a state of the agent."""
-        actions = action_count(self.env.action_space)
+        actions = ActionCodec(self.env.action_space).count
         model = FactoredContextTreeModel(actions, self.codec.percept_bits, depth=self.settings["depth"])
         model.load_state_dict(state["models"][0])
         return model
@@ -84,12 +84,12 @@ class Life:
         """Returns a planner as the agent's; in a state of the agent, or of an empty tree."""
         code = RewardCode(
             np.array([self.codec.observation_bits, self.codec.reward_bits], np.int64),
-            self.codec.reward_table,
-            self.codec.reward_valid,
+            self.codec.rewards.table,
+            self.codec.rewards.valid,
         )
         budget = {"horizon": self.settings["horizon"], "simulations": self.settings["simulations"]} | options
         planner = RhoUCT(
-            action_count(self.env.action_space),
+            ActionCodec(self.env.action_space).count,
             self.codec.percept_bits,
             code,
             self.rewards,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from aixi.evaluation.curve import CurvePoint
     from aixi.evaluation.intervals import Interval
     from aixi.evaluation.life import Life
+    from aixi.evaluation.playing import PlayResult, play
     from aixi.evaluation.records import Cell, CellResult, cell_key
     from aixi.evaluation.report import export, html_report
     from aixi.evaluation.results import AgentScore, EnvironmentScore, Pair, ScoredEnvironment, ScoreResult, Tuning
@@ -34,6 +35,7 @@ __all__ = [
     "Life",
     "LifeFaultError",
     "Pair",
+    "PlayResult",
     "RunResult",
     "ScoreResult",
     "ScoredEnvironment",
@@ -53,6 +55,7 @@ __all__ = [
     "load_result",
     "load_suite",
     "load_weighting",
+    "play",
     "rescore",
     "run",
     "score",
@@ -71,6 +74,7 @@ __getattr__ = exported_from(
         "intervals": ("Interval",),
         "life": ("Life",),
         "records": ("Cell", "CellResult", "cell_key"),
+        "playing": ("PlayResult", "play"),
         "report": ("export", "html_report"),
         "results": ("AgentScore", "EnvironmentScore", "Pair", "ScoreResult", "ScoredEnvironment", "Tuning"),
         "runner": ("LifeFaultError", "RunResult", "run"),

@@ -14,60 +14,33 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from aixi.errors import at_least, require
-from aixi.evaluation.intervals import FEWEST_SEEDS, Interval, score_interval
+from aixi.evaluation.intervals import FEWEST_SEEDS, Interval, fewest_seeds, score_interval, steadied
 
 PILOT = 10
 """Seeds before the first look: with fewer, intervals after stopping hold too rarely where values are skewed."""
 
-_FLOOR = 2
 
+def neyman(weights: ArrayLike, deviations: ArrayLike, costs: ArrayLike, variance: float) -> NDArray[np.float64]:
+    """Returns the numbers of lives that reach a variance of the score at the least cost, float64[environments].
 
-def neyman(weights: ArrayLike, deviations: ArrayLike, costs: ArrayLike, budget: float) -> NDArray[np.int64]:
-    """Returns the numbers of lives that make the variance least within a budget, int64[environments].
-
-    Lives are added one at a time where they lower the variance most for their cost, w^2 s^2 / (c n (n + 1)), among
-    those that the budget still allows; what does not vary gets two. With equal costs no whole numbers are better
-    (Wright 2012); with others none of the same total cost are, up to the last lives (Fox 1966).
+    They are n_e = w_e s_e / sqrt(c_e) times sum_i w_i s_i sqrt(c_i) / variance (Neyman 1934, with costs Cochran 1977,
+    equation 5.26), and not whole.
 
     Args:
         weights: float64[environments], at least 0; without weight there are no lives.
         deviations: float64[environments], standard deviation over seeds, at least 0.
         costs: float64[environments], of one life, above 0, in any unit.
-        budget: in the same unit; two lives of each environment that counts at least.
-
-    Raises:
-        InvalidValueError: if the budget does not pay for two lives of each.
+        variance: of the score, the one wanted, above 0.
 
     Example:
-        >>> neyman([0.5, 0.5], [0.3, 0.1], [1.0, 1.0], 12).tolist()
-        [9, 3]
+        >>> neyman([0.5, 0.5], [0.3, 0.1], [1.0, 4.0], 0.0125).round(9).tolist()
+        [3.0, 0.5]
     """
     shares, spread, prices = _checked(weights, deviations, costs)
-    require(math.isfinite(budget), f"budget must be finite, got {budget}")
-    lives = np.where(shares > 0, _FLOOR, 0)
-    least = float(prices @ lives)
-    require(
-        budget >= least, f"budget must be at least {least:g}, two lives of each environment that counts, got {budget:g}"
-    )
-    return _add(lives, shares * spread, prices, budget - least, np.where(shares > 0, np.inf, 0.0))
-
-
-def paired_deviations(cube: ArrayLike, weights: ArrayLike) -> NDArray[np.float64]:
-    """Returns the standard deviation over seeds in each environment that decides the allocation, float64[environments].
-
-    With several agents it is that of a paired difference, of the two agents whose interval is the widest.
-
-    Args:
-        cube: float64[agents, environments, seeds], NaN where no life is; two common lives or more of each two
-            agents in each environment that counts.
-        weights: float64[environments], summing to 1.
-
-    Example:
-        >>> paired_deviations([[[0.1, 0.3]], [[0.2, 0.4]]], [1.0]).round(12).tolist()
-        [0.0]
-    """
-    found = [score_interval(table, weights) for table in _tables(cube)]
-    return _deviations(_tables(cube)[_widest(found)], np.asarray(weights, np.float64))
+    require(0 < variance < math.inf, f"variance must be above 0 and finite, got {variance}")
+    scale, roots = shares * spread, np.sqrt(prices)
+    lives: NDArray[np.float64] = scale / roots * float(scale @ roots) / variance
+    return lives
 
 
 def intervals(
@@ -109,10 +82,10 @@ def next_seeds(
 ) -> NDArray[np.int64]:
     """Returns how many more seeds each environment needs in the next stage, int64[environments]; zeros to stop.
 
-    First every environment that counts gets the pilot. Then, while an interval is wider than asked for, the
-    numbers that would make the widest one tight by Neyman's allocation are approached: by a quarter at least of
-    what an environment has, so that looks are few, and by as much again at most, so that a first guess of the
-    spread does no harm. Read intervals after it with the same `pilot`.
+    First every environment that counts gets the pilot, or as many as a trustworthy interval takes. Then, while an
+    interval is wider than asked for, the numbers that would make the widest one tight by Neyman's allocation are
+    approached: by a quarter at least of what an environment has, so that looks are few, and by as much again at
+    most, so that a first guess of the spread does no harm. Read intervals after it with the same `pilot`.
 
     Args:
         cube: float64[agents, environments, seeds], NaN where no life is; all lives so far.
@@ -125,7 +98,7 @@ def next_seeds(
 
     Example:
         >>> next_seeds([[[0.1, 0.2], [0.3, 0.3]]], [0.5, 0.5], [1.0, 1.0], precision=0.01).tolist()
-        [8, 8]
+        [12, 12]
     """
     pilot = at_least("pilot", pilot, FEWEST_SEEDS)
     tables = _tables(cube)
@@ -133,18 +106,19 @@ def next_seeds(
     require(budget >= 0, f"budget must be at least 0, got {budget}")
     # Of each two agents only what both have lived counts, so that the poorest pair says what is missing.
     lives: NDArray[np.int64] = np.min([(~np.isnan(table)).sum(axis=1) for table in tables], axis=0)
-    start = np.where(shares > 0, np.maximum(lives, pilot), lives)
+    first = max(pilot, fewest_seeds(shares))
+    start = np.where(shares > 0, np.maximum(lives, first), lives)
     if (start > lives).any():
         return _add(lives, np.ones(len(shares)), prices, budget, start) - lives
     found = intervals(cube, shares, confidence, pilot)
     if is_precise(found, precision):
         return np.zeros_like(lives)
-    widest = _widest(found)
-    scale = shares * _steadied(_deviations(tables[widest], shares), lives, shares > 0)
+    widest = max(range(len(found)), key=lambda item: _half(found[item]))
+    deviations = np.sqrt(steadied(_variances(tables[widest], shares), lives, shares))
     # The variance wanted if a seed's lives had nothing in common: what they have, the ratio keeps.
+    scale = shares * deviations
     now = float((np.square(scale) / np.maximum(lives, 1)).sum())
-    wanted = now * (precision / _half(found[widest])) ** 2
-    ideal = scale / np.sqrt(prices) * float((scale * np.sqrt(prices)).sum()) / wanted
+    ideal = neyman(shares, deviations, prices, now * (precision / _half(found[widest])) ** 2)
     more = np.clip(np.ceil(ideal) - lives, np.ceil(lives / 4), lives)
     return _add(lives, scale, prices, budget, lives + np.where(ideal > lives, more, 0.0)) - lives
 
@@ -176,33 +150,15 @@ def _add(
     return result
 
 
-def _widest(found: Sequence[Interval | None]) -> int:
-    return max(range(len(found)), key=lambda item: _half(found[item]))
-
-
 def _half(interval: Interval | None) -> float:
-    require(interval is not None, "spread needs two lives in each environment that counts, common to both agents")
-    return interval.half if interval is not None else 0.0
+    return math.inf if interval is None else interval.half
 
 
-def _deviations(table: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Returns the standard deviations of the rows that count, 0 for others."""
+def _variances(table: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns the variances over seeds of the rows that count, 0 for others."""
     result = np.zeros(len(table))
-    result[weights > 0] = np.nanstd(table[weights > 0], axis=1, ddof=1)
+    result[weights > 0] = np.nanvar(table[weights > 0], axis=1, ddof=1)
     return result
-
-
-def _steadied(
-    deviations: NDArray[np.float64], lives: NDArray[np.int64], counting: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """Returns deviations as if each environment had two more lives of the spread common to all.
-
-    Ten lives that happen to be alike do not show that the next one is: without this, an environment that fails once
-    in ten lives would get no more of them.
-    """
-    common = np.square(deviations[counting]).mean()
-    steadied = (np.square(deviations) * (lives - 1) + 2 * common) / (lives + 1)
-    return np.where(counting, np.sqrt(steadied), 0.0)
 
 
 def _tables(cube: ArrayLike) -> list[NDArray[np.float64]]:

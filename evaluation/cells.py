@@ -4,9 +4,11 @@ import contextlib
 import math
 import os
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import msgspec
 import numpy as np
@@ -17,14 +19,15 @@ from aixi.errors import AixiError, InvalidValueError, at_least, require
 from aixi.evaluation import allocation
 from aixi.evaluation.complexity import description_bits, description_hash
 from aixi.evaluation.interrupt import Interrupt
+from aixi.evaluation.isolation import check_limits
 from aixi.evaluation.provenance import machine
-from aixi.evaluation.records import Cell, CellResult, cell_key, configuration
-from aixi.evaluation.results import ScoreResult, Tuning
+from aixi.evaluation.records import Cell, CellResult, cell_key, configuration, full_options
+from aixi.evaluation.results import Loss, ScoreResult, Stopped, Tuning
 from aixi.evaluation.schedule import OnCell, OnTick, live_cells
 from aixi.evaluation.scoring import cube, summarise
 from aixi.evaluation.store import Store
 from aixi.evaluation.suite import Suite, load_suite, suite_names
-from aixi.evaluation.table import Lives, Weights
+from aixi.evaluation.table import Lives, Weights, anchors_of
 from aixi.evaluation.world import find_row, import_modules
 
 DEADLINE = 86_400.0
@@ -32,24 +35,42 @@ DEADLINE = 86_400.0
 _REFERENCE = Path(__file__).parent / "reference"
 
 
+class LiveOptions(TypedDict, total=False):
+    """How and where lives are lived; no result depends on it, but those of lives that fail by a limit.
+
+    Attributes:
+        workers: lives at a time, each in a process of its own; 1 unless given.
+        imports: modules with third-party registrations, imported in every process.
+        deadline: seconds after which a life fails, a day unless given; None for never.
+        memory: bytes that a life may take on top of what its process begins with; None for no limit.
+        executor: where lives are lived, instead of this machine's processes; it must run Python functions.
+        retry_failed: whether stored lives that failed are lived again, under other limits, say.
+        on_cell: called with each life that has ended, as it ends, and whether it was stored already.
+        on_tick: called ten times a second with the lives that go on and the cycles they have lived.
+    """
+
+    workers: int
+    imports: Sequence[str]
+    deadline: float | None
+    memory: int | None
+    executor: Executor | None
+    retry_failed: bool
+    on_cell: OnCell | None
+    on_tick: OnTick | None
+
+
 def score(
     agents: Sequence[str],
     suite: str | Suite,
     *,
     seeds: int | Sequence[int] | None = None,
-    workers: int = 1,
     relabel: bool = True,
-    imports: Sequence[str] = (),
     weighting: str = "tempered",
     store: str | os.PathLike[str] | Store | None = None,
     reference: bool = True,
     precision: float | None = None,
     budget: float | None = None,
-    deadline: float | None = DEADLINE,
-    memory: int | None = None,
-    executor: Executor | None = None,
-    on_cell: OnCell | None = None,
-    on_tick: OnTick | None = None,
+    **options: Unpack[LiveOptions],
 ) -> ScoreResult:
     """Scores agents on a suite: each in one configuration, in every environment, at every seed.
 
@@ -62,9 +83,7 @@ def score(
         agents: in text form, `name` or `name:key=value,...`.
         suite: a suite, its name, or the path of its TOML file.
         seeds: number of seeds, counted from 0, or the seeds themselves; the suite's own number if None.
-        workers: lives at a time, each in a process of its own.
         relabel: whether each seed permutes discrete actions, the same way for all agents.
-        imports: modules with third-party registrations, imported in every process.
         weighting: what the score is weighted by: `tempered`, `literal`, `strata`, `uniform`, or the name or the
             path of a value weighting.
         store: what keeps every life as it ends, or the path of its file; lives found there are not lived again.
@@ -72,11 +91,7 @@ def score(
         precision: add seeds, where they help most, until the half-widths of all paired differences between
             agents are at most this, in units of score; `seeds` are then the first ones.
         budget: seconds after which no more seeds are added.
-        deadline: seconds after which a life fails; None for never.
-        memory: bytes that a life may take on top of what its process begins with.
-        executor: where lives are lived, instead of this machine's processes; it must run Python functions.
-        on_cell: called with each life that has ended, as it ends, and whether it was stored already.
-        on_tick: called ten times a second with the lives that go on and the cycles they have lived.
+        options: how and where lives are lived, see `LiveOptions`.
 
     Raises:
         UnknownNameError: if there is no such suite, agent or environment.
@@ -85,9 +100,11 @@ def score(
     """
     began = time.perf_counter()
     suite = load_suite(suite) if isinstance(suite, str) else suite
-    workers = at_least("workers", workers, 1)
-    _check_limits(precision=precision, budget=budget, deadline=deadline, memory=memory)
-    cells = plan(agents, suite, seeds=seeds, relabel=relabel, imports=imports)
+    workers = at_least("workers", options.setdefault("workers", 1), 1)
+    check_limits(options.setdefault("deadline", DEADLINE), options.get("memory"))
+    for name, limit in (("precision", precision), ("budget", budget)):
+        require(limit is None or 0 < limit < math.inf, f"{name} must be a finite number above 0, got {limit}")
+    cells = plan(agents, suite, seeds=seeds, relabel=relabel, imports=options.get("imports", ()))
     Weights(suite, Lives(suite, [], []), weighting)  # a wrong weighting is to be told now, not after hours
     pilot = None
     if precision is not None:
@@ -97,8 +114,11 @@ def score(
         pilot = max(allocation.PILOT, len(chosen))
         cells = _grid(agents, suite, [range(pilot)] * len(suite.cycles), relabel)
     shipped = _shipped(suite, relabel) if reference else {}
+    on_cell = options.get("on_cell")
     results: list[CellResult] = []
-    lost = stored = 0
+    lost: list[Loss] = []
+    missing = stored = 0
+    stopped: Stopped | None = None
     opened = contextlib.nullcontext(store) if isinstance(store, Store) else Store(store)
     with opened as found, Interrupt() as interrupt:
         while cells:
@@ -107,37 +127,39 @@ def score(
             if on_cell is not None:
                 for result in there:
                     on_cell(result, True)
-            outcome = live_cells(
-                [(keys[cell], cell) for cell in cells if keys[cell] not in shipped],
-                found,
-                executor=executor,
-                workers=workers,
-                imports=imports,
-                deadline=deadline,
-                memory=memory,
-                on_cell=on_cell,
-                on_tick=on_tick,
-                interrupt=interrupt,
-            )
-            results += there + outcome.results
-            lost += len(cells) - len(there) - len(outcome.results)
+            asked = [(keys[cell], cell) for cell in cells if keys[cell] not in shipped]
+            outcome = live_cells(asked, found, interrupt=interrupt, **options)
+            # A life without a result must not be better than one that failed.
+            fallen = [CellResult(cell=cell, fault="agent", error=why) for cell, why in outcome.lost.items()]
+            results += there + outcome.results + fallen
+            lost += [Loss(cell.agent, cell.environment, cell.seed, why) for cell, why in outcome.lost.items()]
+            missing += len(asked) - len(outcome.results) - len(outcome.lost)
             stored += outcome.stored + len(there)
-            if outcome.interrupted or outcome.lost or precision is None or pilot is None:
+            if precision is None or pilot is None:
+                break
+            values, weights = cube(suite, agents, results, weighting)
+            if outcome.interrupted or outcome.lost or not weights.any():
+                stopped = (
+                    "interrupted" if outcome.interrupted else "lives lost" if outcome.lost else "no environment left"
+                )
                 break
             left = math.inf if budget is None else max(0.0, budget - (time.perf_counter() - began)) * workers
-            values, weights = cube(suite, agents, results, weighting)
-            if not weights.any():  # every environment has failed
-                break
             extra = allocation.next_seeds(values, weights, _costs(suite, agents, results), precision, left, pilot)
             have = _lived(values)
             following = [range(count, count + int(more)) for count, more in zip(have, extra, strict=True)]
             cells = _grid(agents, suite, following, relabel)
         # A precision is that of the agents asked for; others would need more seeds than there are.
         shown, beside = _beside(agents, results, shipped.values() if precision is None else ())
-        table = summarise(
-            suite, shown, results + beside, weighting=weighting, tunings=_tunings(found, shown), pilot=pilot
-        )
-    table.lost, table.stored, table.interrupted = lost, stored, interrupt.requested
+        tunings = _tunings(found, shown)
+        table = summarise(suite, shown, results + beside, weighting=weighting, tunings=tunings, pilot=pilot)
+        table.kept = found.path is not None
+    if precision is not None:
+        table.precision_asked = precision
+        precise = allocation.is_precise([pair.difference for pair in table.pairs], precision)
+        table.stopped = stopped or ("precision reached" if precise else "budget spent")
+    gone = {(loss.agent, loss.environment, loss.seed) for loss in lost}
+    table.failures = [item for item in table.failures if (item.agent, item.environment, item.seed) not in gone]
+    table.lost, table.missing, table.stored, table.interrupted = lost, missing, stored, interrupt.requested
     table.seconds = time.perf_counter() - began
     table.workers, table.machine = workers, machine()
     return table
@@ -158,7 +180,8 @@ def rescore(
     Args:
         store: file that `score` kept them in; it is only read.
         suite: a suite, its name, or the path of its TOML file.
-        agents: in text form; all that have a life in an environment of the suite if None.
+        agents: in text form, in any words for the same configuration; all that have a life in an environment of the
+            suite if None.
         relabel: whether lives with permuted actions are meant.
         imports: modules with third-party registrations.
         weighting: as for `score`.
@@ -169,18 +192,20 @@ def rescore(
         StoreError: if the store cannot be read.
     """
     began = time.perf_counter()
-    suite = load_suite(suite) if isinstance(suite, str) else suite
+    found = load_suite(suite) if isinstance(suite, str) else suite
     import_modules(imports)
-    with Store(store, readonly=True) as found:
-        results = list(_valid(found.results(), suite, relabel).values())
-        if agents is None:
-            agents = list(dict.fromkeys(result.cell.agent for result in results))
-        results = [result for result in results if result.cell.agent in agents]
-        require(bool(results), f"{store} holds no life of suite {suite.name} v{suite.version}; see aixi score --store")
-        shipped = _shipped(suite, relabel) if reference else {}
-        shown, beside = _beside(agents, results, shipped.values())
-        table = summarise(suite, shown, results + beside, weighting=weighting, tunings=_tunings(found, shown))
-    table.stored = len(results)
+    with Store(store, readonly=True) as opened:
+        left_out: Counter[str] = Counter()
+        lives = list(_valid(opened.results(), found, relabel, left_out).values())
+        asked = list(agents) if agents is not None else [life.cell.agent for life in lives]
+        asked = list({_identity(agent): agent for agent in reversed(asked)}.values())[::-1]
+        results = _of(asked, lives)
+        for agent in [None] if agents is None else asked:
+            _require_lives(agent, results, found, suite, store)
+        shipped = _shipped(found, relabel) if reference else {}
+        shown, beside = _beside(asked, results, shipped.values())
+        table = summarise(found, shown, results + beside, weighting=weighting, tunings=_tunings(opened, shown))
+    table.stored, table.kept, table.left_out = len(results), True, dict(left_out)
     table.seconds = time.perf_counter() - began
     table.machine = machine()
     return table
@@ -208,30 +233,26 @@ def compare(
         weighting: as for `score`.
 
     Raises:
+        UnknownNameError: if an agent is not known here, and no life of it is stored either.
         InvalidValueError: if one of them has no life there.
     """
-    suite = load_suite(suite) if isinstance(suite, str) else suite
+    found = load_suite(suite) if isinstance(suite, str) else suite
     import_modules(imports)
+    pair = [first, second]
     require(_identity(first) != _identity(second), f"two agents are compared, got {first} twice")
-    lives = _shipped(suite, relabel)
+    lives = _shipped(found, relabel)
     tunings: dict[str, Tuning] = {}
+    left_out: Counter[str] = Counter()
     if store is not None:
-        with Store(store, readonly=True) as found:
-            lives |= _valid(found.results(), suite, relabel)
-            tunings = _tunings(found, [first, second])
-    results = [
-        msgspec.structs.replace(result, cell=msgspec.structs.replace(result.cell, agent=agent))
-        for agent in (first, second)
-        for result in lives.values()
-        if _identity(result.cell.agent) == _identity(agent)
-    ]
-    for agent in (first, second):
-        require(
-            any(result.cell.agent == agent for result in results),
-            f"no life of {agent} is stored for suite {suite.name} v{suite.version}; run aixi score {agent} "
-            f"--suite {suite.name} --store FILE",
-        )
-    return summarise(suite, [first, second], results, weighting=weighting, tunings=tunings)
+        with Store(store, readonly=True) as opened:
+            lives |= _valid(opened.results(), found, relabel, left_out)
+            tunings = _tunings(opened, pair)
+    results = _of(pair, lives.values())
+    for agent in pair:
+        _require_lives(agent, results, found, suite, store)
+    table = summarise(found, pair, results, weighting=weighting, tunings=tunings)
+    table.left_out = dict(left_out)
+    return table
 
 
 def load_result(path: str | os.PathLike[str]) -> ScoreResult:
@@ -275,7 +296,9 @@ def plan(
             )
         make_agent(name, **options)  # a wrong option is to be told now, not in every life
     for environment in suite.cycles:
-        description_bits(find_row(environment))
+        row = find_row(environment)
+        anchors_of(row)
+        description_bits(row)
     return _grid(agents, suite, [chosen] * len(suite.cycles), relabel)
 
 
@@ -288,11 +311,6 @@ def _grid(agents: Sequence[str], suite: Suite, seeds: Iterable[Sequence[int]], r
         for (environment, cycles), chosen in lives
         for seed in chosen
     ]
-
-
-def _check_limits(**limits: float | None) -> None:
-    for name, limit in limits.items():
-        require(limit is None or limit > 0, f"{name} must be above 0, got {limit}")
 
 
 def _costs(suite: Suite, agents: Sequence[str], results: Sequence[CellResult]) -> NDArray[np.float64]:
@@ -309,25 +327,63 @@ def _lived(values: NDArray[np.float64]) -> list[int]:
     return [int(count) for count in (~np.isnan(values)).any(axis=0).sum(axis=1)]
 
 
-def _valid(stored: Iterable[tuple[str, CellResult]], suite: Suite, relabel: bool) -> dict[str, CellResult]:
+def _valid(
+    stored: Iterable[tuple[str, CellResult]], suite: Suite, relabel: bool, left_out: Counter[str] | None = None
+) -> dict[str, CellResult]:
     """Returns the lives, by key, that are still those of the suite: its cycles, and its environments as they are now.
 
     So must be the agents, except one that is not installed any more. Of its lives in one cell the latest counts.
+    Lives in environments or of lengths that are not the suite's belong to other suites; those of agents and
+    environments that have changed since are counted, by reason.
     """
     latest: dict[Cell, tuple[str, CellResult]] = {}
     for key, result in stored:
         cell = result.cell
         if suite.cycles.get(cell.environment) != cell.cycles or cell.relabel != relabel:
             continue
-        try:
-            if cell_key(cell) != key:
-                continue
-        except AixiError:  # no such agent here, or no such option
-            if result.description_hash != description_hash(find_row(cell.environment)):
-                continue
-        if cell not in latest or latest[cell][1].ended < result.ended:
+        same = result.description_hash == description_hash(find_row(cell.environment))
+        with contextlib.suppress(AixiError):  # where there is no such agent here, or no such option
+            same = cell_key(cell) == key
+        if not same:
+            if left_out is not None:
+                changed = result.description_hash != description_hash(find_row(cell.environment))
+                what = f"environment {cell.environment}" if changed else f"agent {cell.agent}"
+                left_out[f"{what} has changed since"] += 1
+        elif cell not in latest or latest[cell][1].ended < result.ended:
             latest[cell] = key, result
     return dict(latest.values())
+
+
+def _of(agents: Sequence[str], lives: Iterable[CellResult]) -> list[CellResult]:
+    """Returns the lives of agents, whose words for a configuration theirs become; one a cell."""
+    words = {_identity(agent): agent for agent in agents}
+    found: dict[Cell, CellResult] = {}
+    for life in lives:
+        agent = words.get(_identity(life.cell.agent))
+        if agent is not None:
+            cell = msgspec.structs.replace(life.cell, agent=agent)
+            found.setdefault(cell, msgspec.structs.replace(life, cell=cell))
+    return list(found.values())
+
+
+def _require_lives(
+    agent: str | None,
+    lives: Iterable[CellResult],
+    suite: Suite,
+    named: str | Suite,
+    store: str | os.PathLike[str] | None,
+) -> None:
+    """Refuses an agent without a life, or an empty store."""
+    if any(agent in (None, life.cell.agent) for life in lives):
+        return
+    if agent is not None:
+        full_options(agent)  # a slip of the pen is the likelier reason
+    text = named if isinstance(named, str) else suite.name
+    raise InvalidValueError(
+        f"{'the reference' if store is None else store} holds no life of "
+        f"{'' if agent is None else f'{agent} in '}suite {suite.name} v{suite.version}; run "
+        f"aixi score {agent or 'AGENT'} --suite {text} --store {store or 'FILE'}"
+    )
 
 
 def _shipped(suite: Suite, relabel: bool) -> dict[str, CellResult]:
@@ -351,11 +407,18 @@ def _beside(
 
 def _tunings(store: Store, agents: Iterable[str]) -> dict[str, Tuning]:
     """Returns what is on record of the search for each agent's configuration; the sum of several searches."""
+    records = store.tunings()
     found: dict[str, Tuning] = {}
-    for record in store.tunings():
-        for agent in agents:
-            if _identity(agent) == _identity(record.agent):
-                found[agent] = record.tuning
+    for agent in agents:
+        mine = [record.tuning for record in records if _identity(record.agent) == _identity(agent)]
+        if mine:
+            found[agent] = Tuning(
+                suite=", ".join(dict.fromkeys(tuning.suite for tuning in mine)),
+                configurations=sum(tuning.configurations for tuning in mine),
+                cells=sum(tuning.cells for tuning in mine),
+                cycles=sum(tuning.cycles for tuning in mine),
+                seconds=math.fsum(tuning.seconds for tuning in mine),
+            )
     return found
 
 

@@ -8,7 +8,7 @@ from typing import NoReturn
 import typer
 
 from aixi.errors import AixiError
-from aixi.evaluation.commands import lists, lives, scores
+from aixi.evaluation.commands import authors, lists, lives, play, scores
 from aixi.evaluation.commands.shared import INTERRUPTED
 
 _WRONG = 2
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 _VERBS: dict[str, Callable[..., None]] = {  # in the order of the help
     "run": lives.run_command,
+    "play": play.play_command,
     "score": scores.score_command,
     "report": scores.report_command,
     "compare": scores.compare_command,
@@ -31,6 +32,8 @@ _VERBS: dict[str, Callable[..., None]] = {  # in the order of the help
     "agents": lists.agents_command,
     "envs": lists.envs_command,
     "predictors": lists.predictors_command,
+    "new": authors.new_command,
+    "check": authors.check_command,
 }
 for _name, _verb in _VERBS.items():
     app.command(_name)(_verb)

@@ -1,6 +1,7 @@
 """A life's learning curve in bounded memory."""
 
 import itertools
+from typing import TypeAlias
 
 import msgspec
 import numpy as np
@@ -9,14 +10,18 @@ from aixi.state import State
 
 _MOST_POINTS = 256
 
+Totals: TypeAlias = tuple[int, float, int, float, float]
+"""Cycles; sum of what is measured, and over how many cycles or episodes; percepts predicted, and their bits."""
+
 
 class CurvePoint(msgspec.Struct, frozen=True):
     """One point of a learning curve.
 
     Attributes:
         cycle: cycles lived up to here.
-        average_reward: average reward per cycle since the previous point.
-        cumulative_average: average reward per cycle since the life began.
+        average_reward: average since the previous point of what the environment measures, reward per cycle or return
+            per episode.
+        cumulative_average: the same since the life began.
         bits_per_percept: average code length of the percepts since the previous point, in bits; None where
             nothing was predicted.
     """
@@ -39,34 +44,35 @@ class Curve:
 
     def __init__(self) -> None:
         self.stride = 1
-        self._totals: list[tuple[int, float, float, float]] = [(0, 0.0, 0.0, 0.0)]
+        self._totals: list[Totals] = [(0, 0.0, 0, 0.0, 0.0)]
 
-    def add(self, cycle: int, reward: float, percepts: float, percept_bits: float) -> None:
+    def add(self, *totals: *Totals) -> None:
         """Takes in the life's running totals; they are kept at a new multiple of the stride."""
-        if cycle % self.stride or cycle <= self._totals[-1][0]:
+        if totals[0] % self.stride or totals[0] <= self._totals[-1][0]:
             return
-        self._totals.append((cycle, reward, percepts, percept_bits))
+        self._totals.append(totals)
         if len(self._totals) > _MOST_POINTS:
             self._totals = self._totals[::2]
             self.stride *= 2
 
-    def points(self, *now: float) -> list[CurvePoint]:
-        """Returns the curve; `now` is (cycle, reward, percepts, percept_bits) where the life has come to."""
+    def points(self, now: Totals | None = None) -> list[CurvePoint]:
+        """Returns the curve; `now` are the totals where the life has come to."""
         totals = list(self._totals)
-        if now and now[0] > totals[-1][0]:
-            totals.append((int(now[0]), now[1], now[2], now[3]))
+        if now is not None and now[0] > totals[-1][0]:
+            totals.append(now)
         points = []
         for before, after in itertools.pairwise(totals):
-            cycles, reward, percepts, bits = (b - a for a, b in zip(before, after, strict=True))
+            _, earned, units, percepts, bits = (b - a for a, b in zip(before, after, strict=True))
+            average = after[1] / after[2]
             rate = bits / percepts if percepts else None
-            points.append(CurvePoint(after[0], reward / cycles, after[1] / after[0], rate))
+            points.append(CurvePoint(after[0], earned / units if units else average, average, rate))
         return points
 
     def state_dict(self) -> State:
-        """Returns the totals, float64[points, 4], and the stride."""
+        """Returns the totals, float64[points, 5], and the stride."""
         return {"stride": self.stride, "totals": np.array(self._totals, np.float64)}
 
     def load_state_dict(self, state: State) -> None:
         """Goes on from a saved curve."""
         self.stride = state["stride"]
-        self._totals = [(int(row[0]), row[1], row[2], row[3]) for row in state["totals"].tolist()]
+        self._totals = [(int(row[0]), row[1], int(row[2]), row[3], row[4]) for row in state["totals"].tolist()]

@@ -2,15 +2,14 @@
 
 Values of an agent stand in a table float64[environments, seeds], NaN where no life is; a seed is the same
 column everywhere, so that agents pair by column, and what a seed shares across environments stays together.
-Skewed values shift and bend Student's interval. Hall's transformation undoes that to first order, with the
-skewness pooled over environments. `benchmarks/interval_coverage.py` measures how often the 95 % intervals hold:
-93 % to 97 % over a suite, but 91 % at five seeds where one life in ten fails, and far too rarely in a single such
-environment, since most samples of it show no failure at all.
+Three things keep Student's interval from holding with few seeds: skewed values shift and bend it, which Hall's
+transformation undoes to first order; a skewness that is itself an estimate bends too far, which is why the
+transformation is bounded; and lives that happen to be alike hide a spread, which the other environments lend.
+`benchmarks/interval_coverage.py` measures how often the 95 % intervals hold.
 """
 
 import functools
 import math
-from collections.abc import Sequence
 
 import msgspec
 import numpy as np
@@ -19,6 +18,10 @@ from numpy.typing import ArrayLike, NDArray
 from aixi.errors import InvalidValueError, at_least, require
 
 FEWEST_SEEDS = 5
+"""Seeds below which no interval is trustworthy."""
+FEWEST_LIVES = 27
+"""Lives in effect below which none is: a failure of one life in ten goes unseen in 27 with probability 0.9^27 < 6 %."""
+_LENT = 2  # lives of the common spread
 _LEAST_STRATUM = 4
 
 
@@ -33,8 +36,8 @@ class Interval(msgspec.Struct, frozen=True):
         standard_error: of the mean.
         degrees: degrees of freedom of Student's quantile, any number from 1.
         seeds: lives in the environment, of those that count, that has the fewest.
-        trustworthy: whether there are at least five seeds and four degrees of freedom: below that too much
-            hangs on the shape of the values.
+        trustworthy: whether there are at least five seeds, four degrees of freedom and 27 lives in effect
+            (see `fewest_seeds`): below that too much hangs on the shape of the values.
     """
 
     mean: float
@@ -45,25 +48,6 @@ class Interval(msgspec.Struct, frozen=True):
     degrees: float
     seeds: int
     trustworthy: bool
-
-
-def mean_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float] | None:
-    """Returns Student's two-sided interval of the mean of independent values; None for fewer than two.
-
-    Example:
-        >>> low, high = mean_interval([1.0, 2.0, 3.0])
-        >>> round(low, 4), round(high, 4)
-        (-0.4841, 4.4841)
-        >>> mean_interval([1.0]) is None
-        True
-    """
-    count = len(values)
-    if count < 2:
-        return None
-    mean = math.fsum(values) / count
-    variance = math.fsum((value - mean) ** 2 for value in values) / (count - 1)
-    half = student_t_quantile((1 + confidence) / 2, count - 1) * math.sqrt(variance / count)
-    return mean - half, mean + half
 
 
 def score_interval(
@@ -77,6 +61,9 @@ def score_interval(
     holds whatever a seed's lives have in common. With n seeds in every environment it is the variance of the
     mean of the n weighted sums.
 
+    To this is added what the spread that environments lend each other says more (see `steadied`): lives of an
+    environment that fails rarely are mostly alike, and the interval of those alone would be too narrow.
+
     Degrees: by themselves the contributions have variances u_s = sum_e (w_e s_e / n_e)^2. A sum of squares of
     normal variables with variances u_s is as certain as one of (sum u)^2 / sum u^2 equal ones (Satterthwaite
     1946; Kish 1965); one goes for the mean. That is n - 1 for n seeds everywhere, and n_e - 1 where one
@@ -84,8 +71,10 @@ def score_interval(
 
     Ends: Hall (1992, "On the removal of skewness by transformation") maps the studentised mean by
     a cubic that takes its skewness away and can be inverted exactly. The skewness is that of a sum over
-    independent environments, sum_e w_e^3 m3_e / n_e^2 over (sum_e w_e^2 m2_e / n_e)^(3/2): pooled moments vary
-    less than those of a few sums. Symmetric values give Student's interval.
+    independent environments, sum_e w_e^3 m3_e / n_e^2 over (sum_e w_e^2 s_e^2 / n_e)^(3/2): pooled moments vary
+    less than those of a few sums, and m3 / s^3 less than other estimates (Joanes and Gill 1998). An end lies at
+    the inflection of the cubic at most, three over the skewness: past it the inverse is so steep that the end would
+    hang on the error of the skewness alone. Symmetric values of one environment give Student's interval.
 
     Args:
         values: float64[environments, seeds], NaN where no life is.
@@ -115,21 +104,25 @@ def score_interval(
     if seeds < 2:
         return None
     means = np.where(lived, table, 0.0).sum(axis=1) / counts
-    weighted = np.where(lived, table - means[:, None], 0.0) * shares[:, None]
+    deviations = np.where(lived, table - means[:, None], 0.0)
+    weighted = deviations * shares[:, None]
     scale = float(np.abs(weighted).max()) or 1.0  # powers of tiny deviations would vanish
     weighted /= scale
     contributions = (np.sqrt(counts / (counts - 1)) / counts) @ weighted
-    second = np.square(weighted).sum(axis=1) / counts**2
+    second = np.square(weighted).sum(axis=1) / (counts * (counts - 1))
     third = (weighted**3).sum(axis=1) / counts**3
     # If nothing varies, the seeds alone tell how much is known.
     spread = second if second.any() else np.square(shares) / counts
-    alone = (spread / (counts - 1)) @ lived
+    alone = (spread / counts) @ lived
     degrees = float(alone.sum() ** 2 / np.square(alone).sum()) - 1
     if pilot is not None:
         degrees = min(degrees, at_least("pilot", pilot, 2) - 1.0)
-    error = scale * math.sqrt(float(np.square(contributions).sum()))
+    variances = np.square(deviations).sum(axis=1) / (counts - 1)
+    lent = float((np.square(shares) / counts) @ (steadied(variances, counts, shares) - variances))
+    error = math.hypot(scale * math.sqrt(float(np.square(contributions).sum())), math.sqrt(max(lent, 0.0)))
     skewness = _skewness(third, second)
-    return _interval(float(shares @ means), error, skewness, degrees, seeds, confidence)
+    mean = float(shares @ means)
+    return _interval(mean, error, skewness, degrees, seeds, _lives_in_effect(shares, counts), confidence)
 
 
 def score_interval_environments(
@@ -187,7 +180,8 @@ def score_interval_environments(
     degrees = float(np.trace(covariance) ** 2 / np.square(covariance).sum())
     unit = contributions / np.abs(contributions).max()
     skewness = _skewness(unit**3, np.square(unit))
-    return _interval(by_seeds.mean, math.sqrt(variance), skewness, degrees, by_seeds.seeds, confidence)
+    lives = _lives_in_effect(shares, (~np.isnan(table)).sum(axis=1))
+    return _interval(by_seeds.mean, math.sqrt(variance), skewness, degrees, by_seeds.seeds, lives, confidence)
 
 
 def paired_difference(
@@ -214,6 +208,48 @@ def paired_difference(
         "missing by NaN",
     )
     return score_interval(first - second, weights, confidence, pilot)
+
+
+def steadied(variances: ArrayLike, counts: ArrayLike, weights: ArrayLike) -> NDArray[np.float64]:
+    """Returns variances as if each environment had two more lives of the spread common to all, float64[environments].
+
+    Ten lives that happen to be alike do not show that the next one is: other environments tell how much spread to
+    expect (an empirical Bayes estimate; Efron and Morris 1973). The common variance is a weighted mean in
+    which none counts more than an equal share, so that neither a heavy environment speaks for all nor one that hardly
+    counts at all.
+
+    Args:
+        variances: float64[environments], over seeds, with n - 1 below.
+        counts: int64[environments], lives.
+        weights: float64[environments], summing to 1.
+
+    Example:
+        >>> steadied([0.0, 0.08], [4, 4], [0.5, 0.5]).round(12).tolist()
+        [0.016, 0.064]
+    """
+    spread, lives, shares = np.asarray(variances, np.float64), np.asarray(counts), np.asarray(weights, np.float64)
+    equal = np.minimum(shares, 1 / np.count_nonzero(shares))
+    common = float(equal @ spread / equal.sum())
+    result: NDArray[np.float64] = (spread * (lives - 1) + _LENT * common) / (lives - 1 + _LENT)
+    return result
+
+
+def fewest_seeds(weights: ArrayLike) -> int:
+    """Returns the number of seeds in every environment from which an interval is trustworthy.
+
+    An interval over seeds cannot speak of what no seed has shown. It holds where one life in ten fails if enough lives
+    count in effect, 1 / sum_e (w_e^2 / n_e): one environment alone takes 27 seeds, eleven of which half count in
+    effect five.
+
+    Args:
+        weights: float64[environments], summing to 1.
+
+    Example:
+        >>> fewest_seeds([1.0]), fewest_seeds([0.25] * 4), fewest_seeds([0.1] * 10)
+        (27, 7, 5)
+    """
+    needed = FEWEST_LIVES * float(np.square(np.asarray(weights, np.float64)).sum())
+    return max(FEWEST_SEEDS, math.ceil(needed * (1 - 1e-12)))
 
 
 @functools.lru_cache(maxsize=1024)
@@ -287,7 +323,13 @@ def _skewness(third: NDArray[np.float64], second: NDArray[np.float64]) -> float:
     return float(third.sum()) / math.pow(variance, 1.5) if variance > 0 else 0.0
 
 
-def _interval(mean: float, error: float, skewness: float, degrees: float, seeds: int, confidence: float) -> Interval:
+def _lives_in_effect(shares: NDArray[np.float64], counts: NDArray[np.int64]) -> float:
+    return 1 / float((np.square(shares) / counts).sum())
+
+
+def _interval(
+    mean: float, error: float, skewness: float, degrees: float, seeds: int, lives: float, confidence: float
+) -> Interval:
     require(0 < confidence < 1, f"confidence must be above 0 and below 1, got {confidence}")
     degrees = max(degrees, 1.0)
     whole = round(degrees)
@@ -295,7 +337,7 @@ def _interval(mean: float, error: float, skewness: float, degrees: float, seeds:
         degrees = float(whole)
     quantile = _quantile((1 + confidence) / 2, degrees)
     low, high = (mean - error * _unskewed(end, skewness) for end in (quantile, -quantile))
-    trustworthy = min(seeds, degrees + 1) >= FEWEST_SEEDS
+    trustworthy = min(seeds, degrees + 1) >= FEWEST_SEEDS and lives >= FEWEST_LIVES * (1 - 1e-12)
     return Interval(mean, low, high, (high - low) / 2, error, degrees, seeds, trustworthy)
 
 
@@ -314,7 +356,13 @@ def _quantile(probability: float, degrees: float) -> float:
 
 
 def _unskewed(quantile: float, skewness: float) -> float:
-    """Returns the studentised mean t at which Hall's t + a t^2 / 3 + a^2 t^3 / 27 + a / 6 equals a quantile."""
+    """Returns the studentised mean t at which Hall's t + a t^2 / 3 + a^2 t^3 / 27 + a / 6 equals a quantile.
+
+    That is 3 (root - 1) / a with root^3 = 1 + a (quantile - a / 6), and -3 / a, the inflection, where the root is
+    negative.
+    """
     shifted = quantile - skewness / 6
+    if skewness * shifted <= -1:
+        return -3 / skewness
     root = math.cbrt(1 + skewness * shifted)
-    return 3 * shifted / (root * root + root + 1)  # 3 (root - 1) / a, for a skewness a of 0 too
+    return 3 * shifted / (root * root + root + 1)  # the same, for a skewness of 0 too

@@ -6,9 +6,9 @@ isolated within the workers of any executor too. None outlives its driver, howev
 
 import atexit
 import contextlib
+import math
 import os
 import queue
-import re
 import signal
 import subprocess
 import sys
@@ -16,12 +16,26 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import PurePath
+from dataclasses import dataclass
 
 import msgspec
 
 from aixi.errors import AixiError, InvalidValueError, at_least, require
-from aixi.evaluation.messages import TICK, Begun, Died, Lived, Message, Refused, Request, Tick, frame, now, receive
+from aixi.evaluation.faults import InternalError, LifeLostError, attribute, limit_of, signal_name
+from aixi.evaluation.messages import (
+    TICK,
+    Begun,
+    Broken,
+    Died,
+    Lived,
+    Message,
+    Refused,
+    Request,
+    Tick,
+    frame,
+    now,
+    receive,
+)
 from aixi.evaluation.records import Cell, CellResult, Fault
 
 GRACE = 10.0
@@ -34,12 +48,21 @@ _SETTINGS = {  # unless the user has set them: a life is one core's work, and th
     "NUMBA_NUM_THREADS": "1",
     "PYTHONHASHSEED": "0",
 }
-_FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP")  # no fault of the life
-_FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$', re.MULTILINE)
+_NO_CYCLES = Tick(0, 0.0)
+_FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP")  # perhaps no fault of the life
 
 
-class LifeLostError(AixiError, RuntimeError):
-    """The process of a life was killed from outside, so that nothing is known; the life can be lived again."""
+def check_limits(deadline: float | None, memory: int | None) -> None:
+    """Raises `InvalidValueError` for a deadline in seconds or a memory in bytes that cannot be."""
+    require(
+        deadline is None or 0 < deadline < math.inf,
+        f"deadline must be a finite number of seconds above 0, got {deadline}; use None for no deadline",
+    )
+    if memory is not None:
+        require(
+            at_least("memory", memory, 1) <= sys.maxsize,
+            f"memory must be at most {sys.maxsize} bytes, got {memory}; use None for no limit",
+        )
 
 
 def live_isolated(
@@ -61,7 +84,8 @@ def live_isolated(
         imports: modules with third-party registrations, imported there.
         deadline: seconds after which the life is ended, and has failed; None for never.
         memory: bytes that the life may take on top of those it is born with, else whoever asks for more gets a
-            MemoryError; None for no limit. Only Linux holds to it.
+            MemoryError, and as many of memory that processes can share, else it is ended, and has failed; None
+            for no limit. Only Linux holds to it. Processes that it starts, and files on a disk, are not counted.
         on_cycle: called with the cycles lived so far, at most ten times a second.
         stop: ends the life without a trace when it is set.
         session: lives of one session may share what was imported for the first of them; another session imports
@@ -71,16 +95,16 @@ def live_isolated(
         The result, of a life that failed too; None if it was stopped.
 
     Raises:
-        LifeLostError: if the process was killed from outside.
-        InvalidValueError: if the agent, the environment or the imports are not known there, or of another version.
+        LifeLostError: if the process was killed, perhaps from outside.
+        InvalidValueError: if a limit cannot be, or the agent, the environment or the imports are not known there, or
+            of another version.
+        InternalError: if the suite's own code fails there.
 
     Example:
         >>> live_isolated(Cell("constant", "aixi/CoinFlip-v0", 0, 10)).cycles
         10
     """
-    require(deadline is None or deadline > 0, f"deadline must be above 0 seconds, got {deadline}")
-    if memory is not None:
-        at_least("memory", memory, 1)
+    check_limits(deadline, memory)
     zygote = _take((session, tuple(imports)))
     try:
         result = zygote.live(Request(cell, key, tuple(imports), deadline, memory), on_cycle, stop)
@@ -98,6 +122,32 @@ def end_session(session: str) -> None:
     """Ends the processes that wait for more lives of a session; those in use end when their life does."""
     for zygote in _remove(lambda zygote: zygote.session[0] == session):
         zygote.kill()
+
+
+@dataclass
+class _Seen:
+    """What a driver has seen of a life."""
+
+    template: CellResult
+    began: float
+    begun: bool = False
+    last: Tick = _NO_CYCLES
+
+    @property
+    def place(self) -> str:
+        return f"cycle {self.last.cycles + 1}, seed {self.template.cell.seed}"
+
+    def result(self, fault: Fault | None, error: str | None) -> CellResult:
+        cycles = self.last.cycles
+        return msgspec.structs.replace(
+            self.template,
+            cycles=cycles,
+            average_reward=self.last.average if cycles else None,
+            seconds=time.monotonic() - self.began,
+            fault=fault,
+            error=error,
+            ended=now(),
+        )
 
 
 class _Zygote:
@@ -131,7 +181,7 @@ class _Zygote:
         _living.add(self)
 
     def _read(self) -> None:
-        message: Message | None = Tick(0, 0.0)
+        message: Message | None = _NO_CYCLES
         while message is not None:
             message = receive(self._stdout.read, Message)
             self._messages.put(message)
@@ -143,28 +193,28 @@ class _Zygote:
         self._traces.seek(0)
         self._traces.truncate()
         rest = memoryview(frame(request))
-        begun: Begun | None = None
-        began, last = time.monotonic(), Tick(0, 0.0)
+        seen = _Seen(CellResult(cell=request.cell), time.monotonic())
         try:
             while rest:
                 rest = rest[self._stdin.write(rest) :]
         except OSError:
-            raise self._lost(request.cell) from None
+            raise self._gone(seen) from None
         while stop is None or not stop.is_set():
+            if seen.begun and request.deadline is not None and time.monotonic() > seen.began + request.deadline + GRACE:
+                self.reusable = False
+                return self._failed(seen, _late(request))
             try:
                 message = self._messages.get(timeout=TICK)
             except queue.Empty:
-                if begun and request.deadline is not None and time.monotonic() > began + request.deadline + GRACE:
-                    raise self._lost(request.cell) from None
                 continue
             match message:
                 case Begun():
-                    begun, began = message, time.monotonic()
-                    self.reusable = begun.forked
+                    seen = _Seen(message.template, time.monotonic(), begun=True)
+                    self.reusable = message.forked
                 case Tick():
-                    last = message
+                    seen.last = message
                     if on_cycle is not None:
-                        on_cycle(last.cycles)
+                        on_cycle(message.cycles)
                 case Lived(result):
                     return result
                 case Refused(error):
@@ -172,42 +222,61 @@ class _Zygote:
                         f"cannot live {request.cell.agent} in {request.cell.environment} in a process of its own: "
                         f"{error}; put registrations in a module, and give its name to be imported"
                     )
-                case Died(status) if begun is not None:
-                    return self._died(request, begun.template, last, status, time.monotonic() - began)
+                case Broken(error):
+                    raise InternalError(
+                        f"the suite's own code failed around {request.cell.agent} in {request.cell.environment}, "
+                        f"seed {request.cell.seed}; lives that ended before are not touched:\n{error}"
+                    )
+                case Died(status):
+                    return self._died(request, seen, status)
                 case _:  # the process itself is gone, with the life in it or with the child that was the life
-                    if begun is None or begun.forked:
-                        raise self._lost(request.cell)
-                    return self._died(request, begun.template, last, self._process.wait(), time.monotonic() - began)
+                    if seen.begun and not self.reusable:
+                        return self._died(request, seen, self._process.wait())
+                    raise self._gone(seen)
         return None
 
-    def _died(self, request: Request, template: CellResult, last: Tick, status: int, seconds: float) -> CellResult:
-        """Returns the result of a life that brought its process down, and whose fault that was by its stack."""
-        name = signal.Signals(-status).name if status < 0 else ""
-        if name in _FROM_OUTSIDE:
-            raise self._lost(request.cell, name)
-        traces = self._last_words()
-        if request.deadline is not None and traces.startswith("Timeout ("):
-            what = f"did not end within {request.deadline:g} s, its deadline"
+    def _died(self, request: Request, seen: _Seen, status: int) -> CellResult:
+        """Returns the result of a life that brought its process down."""
+        limit = limit_of(self._last_words())
+        if limit == "deadline":
+            what = _late(request)
+        elif limit == "memory":
+            what = f"took more than {(request.memory or 0) / 1e9:g} GB of memory"
+        elif status >= 0:
+            what = f"ended its process with status {status}"
+        elif signal_name(status) in _FROM_OUTSIDE:
+            raise self._lost(seen, signal_name(status))
         else:
-            what = f"crashed with {name}" if name else f"ended its process with status {status}"
-        fault, place = _attribute(traces, template.entry_point)
-        who = f"environment {request.cell.environment}" if fault == "environment" else f"agent {request.cell.agent}"
-        return msgspec.structs.replace(
-            template,
-            cycles=last.cycles,
-            average_reward=last.reward / last.cycles if last.cycles else None,
-            seconds=seconds,
-            fault=fault,
-            error=f"{who} {what} ({place}cycle {last.cycles + 1}, seed {request.cell.seed})",
-            ended=now(),
+            what = f"crashed with {signal_name(status)}"
+        return self._failed(seen, what)
+
+    def _failed(self, seen: _Seen, what: str) -> CellResult:
+        """Returns the result of a life that failed, and whose fault that was by its stack."""
+        fault, place = attribute(self._last_words(), seen.template.entry_point)
+        cell = seen.template.cell
+        who = f"environment {cell.environment}" if fault == "environment" else f"agent {cell.agent}"
+        return seen.result(fault or "agent", f"{who} {what} ({place}{seen.place})")
+
+    def _gone(self, seen: _Seen) -> AixiError:
+        """Returns what to raise where the process that lives are forked from has ended, which it never does itself."""
+        status = self._process.wait()
+        if status < 0:
+            return self._lost(seen, signal_name(status))
+        words = self._last_words().strip()
+        return InternalError(
+            f"the process that lives {seen.template.cell.agent} in {seen.template.cell.environment} has ended with "
+            f"status {status}; see whether a module that is imported ends it{':' if words else ''}\n{words}".strip()
         )
 
-    def _lost(self, cell: Cell, name: str = "") -> LifeLostError:
-        words = self._last_words().strip().splitlines()
-        why = f"killed by {name}" if name else f"its last words were {words[-1]!r}" if words else "killed"
+    def _lost(self, seen: _Seen, name: str) -> LifeLostError:
+        fault, place = attribute(self._last_words(), seen.template.entry_point)
+        cell = seen.template.cell
         return LifeLostError(
-            f"the process of {cell.agent} in {cell.environment}, seed {cell.seed}, was lost ({why}); where the machine "
-            f"has run out of memory, use fewer workers"
+            f"the process of {cell.agent} in {cell.environment}, seed {cell.seed}, was lost (killed by {name}); where "
+            f"the machine has run out of memory, use fewer workers",
+            seen.result(fault, None),
+            name,
+            f"{place}{seen.place}" if seen.begun else "before its life began",
         )
 
     def _last_words(self) -> str:
@@ -287,25 +356,5 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_all)
 
 
-def _attribute(traces: str, entry_point: str) -> tuple[Fault, str]:
-    """Returns whose fault a death was by the stack it left, and the place, as text that goes before others.
-
-    The environment is at fault where its world was on the stack of the thread that lived, else the agent.
-    """
-    stacks = [_FRAME.findall(part) for part in re.split(r"^(?=Thread |Current thread )", traces, flags=re.MULTILINE)]
-    stacks = [stack for stack in stacks if stack]
-    if not stacks:
-        return "agent", ""
-    whole = [stack for stack in stacks if any(_within(path, "runner.py") for path, _, _ in stack)]
-    stack = (whole or stacks)[0]
-    if whole:
-        environment = any(_within(path, "world.py") for path, _, _ in stack)
-    else:  # of a deep stack the outer frames are missing
-        module = entry_point.partition(":")[0].split(".")[-1]
-        environment = any(PurePath(path).stem == module for path, _, _ in stack)
-    path, line, function = next((frame for frame in stack if not _within(frame[0], "zygote.py")), stack[0])
-    return "environment" if environment else "agent", f"{PurePath(path).name}, line {line}, in {function}; "
-
-
-def _within(path: str, name: str) -> bool:
-    return PurePath(path).parts[-2:] == ("evaluation", name)
+def _late(request: Request) -> str:
+    return f"did not end within {request.deadline:g} s, its deadline"

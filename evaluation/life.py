@@ -1,14 +1,16 @@
 """A life: one agent in one world, cycle by cycle, that can be left between any two of them and gone on with."""
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
 
-from aixi.agents.base import Agent, RewardRange
+from aixi.agents.base import Agent, Hints, RewardRange
 from aixi.errors import AgentFaultError, AixiError, EnvironmentFaultError
-from aixi.evaluation.curve import Curve, CurvePoint
+from aixi.evaluation.curve import Curve, CurvePoint, Totals
 from aixi.evaluation.interrupt import Interrupt
 from aixi.evaluation.world import World, stream
+from aixi.registry import load_object
 from aixi.state import State
 
 # What a life has to do next: everything but a fault leaves it between two cycles.
@@ -38,6 +40,7 @@ class Life:
         world: its environment.
         cycles: cycles planned.
         reward: sum of the rewards so far.
+        episodes: episodes that have ended.
         broken: whether the agent has raised.
     """
 
@@ -53,17 +56,20 @@ class Life:
         self.world = world
         self.cycles = cycles
         self.reward = 0.0
+        self.episodes = 0
         self.broken = False
         self.interrupt = Interrupt()
         self.first_action_seconds: float | None = None
         self._on_cycle = on_cycle
         self._curve = Curve()
         self._next = _BEGIN
+        self._returns = 0.0  # sum of the rewards of the episodes that have ended
         self._action: Any = None
         self._mask: Any = None
         self._started = started
-        rewards = RewardRange.finite(*world.row.rewards)
-        seed = stream(world.seed, "agent")
+        row, seed = world.row, stream(world.seed, "agent")
+        rewards = RewardRange(*(row.reward_range or (-math.inf, math.inf)), row.rewards)
+        mask = load_object(row.mask) if row.mask else None
         try:
             agent.reset(
                 world.observation_space,
@@ -71,7 +77,8 @@ class Life:
                 rewards,
                 seed,
                 cycles=cycles,
-                episodic=world.row.episodic,
+                episodic=row.episodic,
+                hints=Hints(row.codes, None if mask is None else world.relabelled(mask), row.mask_part),
             )
         except AixiError:
             raise
@@ -92,9 +99,30 @@ class Life:
         return self.reward / self.cycle if self.cycle else 0.0
 
     @property
+    def average_return(self) -> float | None:
+        """Average return of the episodes that have ended; None before the first."""
+        return self._returns / self.episodes if self.episodes else None
+
+    @property
+    def measured(self) -> float:
+        """Average of what the environment's row measures.
+
+        Before the first episode has ended its return is not known: the rewards so far, or what random actions earn if
+        that is less, since not to come to an end must not pay.
+        """
+        if self.world.row.measure == "reward":
+            return self.average_reward
+        return self._unended if self.average_return is None else self.average_return
+
+    @property
+    def _unended(self) -> float:
+        random = self.world.row.random
+        return self.reward if random is None else min(self.reward, random.value)
+
+    @property
     def bits_per_percept(self) -> float | None:
         """Average code length of the percepts so far, in bits; None where nothing was predicted."""
-        _, _, percepts, bits = self._totals()
+        *_, percepts, bits = self._totals()
         return bits / percepts if percepts else None
 
     @property
@@ -105,12 +133,21 @@ class Life:
     @property
     def curve(self) -> list[CurvePoint]:
         """The learning curve so far."""
-        return self._curve.points(*self._totals())
+        return self._curve.points(self._totals())
 
     def diagnostics(self) -> dict[str, float]:
         """Returns the agent's running totals; none where a broken agent cannot tell them any more."""
         try:
             return self.agent.diagnostics()
+        except Exception:
+            if not self.broken:
+                raise
+            return {}
+
+    def coding(self) -> dict[str, str]:
+        """Returns how the agent writes its percepts; nothing where a broken agent cannot tell."""
+        try:
+            return self.agent.coding()
         except Exception:
             if not self.broken:
                 raise
@@ -155,6 +192,8 @@ class Life:
                 observe(action, observation, reward, terminated, truncated)
                 mask = following
                 if terminated or truncated:
+                    self.episodes += 1
+                    self._returns = reward_sum
                     self._begin()
                     mask = self._mask
                 if on_cycle is not None:
@@ -172,14 +211,19 @@ class Life:
         self.agent.begin(observation, info)
         self._next = _ACT
 
-    def _totals(self) -> tuple[int, float, float, float]:
+    def _totals(self) -> Totals:
         known = self.diagnostics()
-        return self.cycle, self.reward, known.get("percepts", 0.0), known.get("percept_bits", 0.0)
+        earned, units = self.reward, self.cycle
+        if self.world.row.measure == "return":
+            earned, units = (self._returns, self.episodes) if self.episodes else (self._unended, 1)
+        return self.cycle, earned, units, known.get("percepts", 0.0), known.get("percept_bits", 0.0)
 
     def state_dict(self) -> State:
         """Returns everything that going on from here needs."""
         return {
             "reward": self.reward,
+            "returns": self._returns,
+            "episodes": self.episodes,
             "seconds": self.seconds,
             "next": self._next,
             "action": self._action if self._next == _STEP else None,
@@ -195,4 +239,5 @@ class Life:
         self.agent.load_state_dict(state["agent"])
         self._curve.load_state_dict(state["curve"])
         self.reward, self._next, self._action, self._mask = (state[key] for key in ("reward", "next", "action", "mask"))
+        self._returns, self.episodes = state["returns"], state["episodes"]
         self._started -= state["seconds"]

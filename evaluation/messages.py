@@ -11,6 +11,8 @@ from aixi.evaluation.records import Cell, CellResult
 
 TICK = 0.1
 """Seconds between looks at a life."""
+MEMORY_SPENT = "Memory is spent!"
+"""What goes before the stack traces of a life that has taken too much memory."""
 
 _LENGTH = struct.Struct("<I")
 
@@ -34,7 +36,7 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Begun(msgspec.Struct, tag=True):
-    """A life has begun.
+    """A life begins.
 
     Attributes:
         template: everything of its result that is known before.
@@ -46,10 +48,10 @@ class Begun(msgspec.Struct, tag=True):
 
 
 class Tick(msgspec.Struct, tag=True):
-    """Cycles lived so far, and the sum of their rewards."""
+    """Cycles lived so far, and the average of what the environment measures over them."""
 
     cycles: int
-    reward: float
+    average: float
 
 
 class Lived(msgspec.Struct, tag=True):
@@ -70,7 +72,13 @@ class Refused(msgspec.Struct, tag=True):
     error: str
 
 
-Message = Begun | Tick | Lived | Died | Refused
+class Broken(msgspec.Struct, tag=True):
+    """The suite's own code failed around a life, which tells nothing of the life: its traceback."""
+
+    error: str
+
+
+Message = Begun | Tick | Lived | Died | Refused | Broken
 
 
 def frame(message: Request | Message) -> bytes:
@@ -94,7 +102,7 @@ def receive(read: Callable[[int], bytes], kind: Any) -> Any:
     Example:
         >>> import io
         >>> receive(io.BytesIO(frame(Tick(3, 1.5))).read, Tick)
-        Tick(cycles=3, reward=1.5)
+        Tick(cycles=3, average=1.5)
     """
     head = _exactly(read, _LENGTH.size)
     content = _exactly(read, *_LENGTH.unpack(head)) if head else b""

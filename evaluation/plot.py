@@ -73,8 +73,10 @@ def plot_curve(result: "RunResult", row: "EnvironmentRow") -> bytes:
             ("best constant", row.constant, "--"),
             ("random", row.random, ":"),
         ):
-            reward.axhline(anchor.value, color=_MUTED, linewidth=1, linestyle=dash, label=f"{name} {anchor.value:.3g}")
-        reward.set_ylabel("reward per cycle")
+            if anchor is not None:
+                label = f"{name} {anchor.value:.3g}"
+                reward.axhline(anchor.value, color=_MUTED, linewidth=1, linestyle=dash, label=label)
+        reward.set_ylabel("reward per cycle" if row.measure == "reward" else "return per episode")
         reward.set_title(f"{result.agent} in {result.environment}, seed {result.seed}", loc="left", fontsize=11)
         reward.legend(frameon=False, fontsize=8, ncols=2)
         if coded:

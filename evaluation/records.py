@@ -42,7 +42,8 @@ class CellResult(msgspec.Struct, kw_only=True):
     Attributes:
         cell: the cell.
         cycles: cycles lived; fewer than planned in a life that failed.
-        average_reward: average reward per cycle over these; None without any.
+        average_reward: average over these of what the environment measures, reward per cycle or return per
+            episode; None without any.
         bits_per_percept: average code length of the percepts, in bits; None where nothing was predicted.
         percept_hash: CRC-32 of all percepts; None where the process was lost.
         curve: float64[points, 3] in little-endian bytes, see `curve_points`.
@@ -90,8 +91,8 @@ def pack_curve(points: Sequence[CurvePoint]) -> bytes:
 def curve_points(result: CellResult) -> NDArray[np.float64]:
     """Returns the learning curve of a life, float64[points, 3].
 
-    Columns: cycles lived; average reward per cycle since the life began; bits per percept since the previous
-    point, NaN where nothing was predicted.
+    Columns: cycles lived; average since the life began of what the environment measures; bits per percept since
+    the previous point, NaN where nothing was predicted.
     """
     return np.frombuffer(result.curve, "<f8").reshape(-1, 3)
 

@@ -1,11 +1,14 @@
 """What a score says: every table and figure is drawn from these records alone."""
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from aixi.evaluation.intervals import Interval
 from aixi.evaluation.records import Fault
+
+Stopped = Literal["precision reached", "budget spent", "interrupted", "lives lost", "no environment left"]
+"""Why a score with a precision adds no more seeds."""
 
 
 class SeedValue(msgspec.Struct):
@@ -31,7 +34,7 @@ class EnvironmentScore(msgspec.Struct, kw_only=True):
         mean: value, 0 at the random anchor, 1 at the best.
         value: the same with its interval; None with fewer than two lives.
         range_value: 0 at the least reward that a cycle can give, 1 at the greatest.
-        average_reward: average reward per cycle.
+        average_reward: average reward per cycle; of a life that failed at most the random anchor's, as in its value.
         bits_per_percept: average code length of the percepts.
         contribution: weight times value.
         curve: the learning curve: cycle, and value of the rewards since the life began.
@@ -161,7 +164,9 @@ class Pair(msgspec.Struct, kw_only=True):
         difference: of their scores, first less second.
         environments: of their values in each environment.
         improvement: probability that a life of the first earns more than one of the second.
-        dominates: whether the first is at least as good in every environment, so under every weighting.
+        dominates: whether the mean value of the first is at least as great in every environment, so that it is ahead
+            under every weighting of these means.
+        dominates_surely: whether the intervals of all environments say so too.
         swap: least share of the weight that has to move for the order of the two to turn; None if none does.
     """
 
@@ -172,6 +177,7 @@ class Pair(msgspec.Struct, kw_only=True):
     improvement: float | None
     dominates: bool
     swap: float | None
+    dominates_surely: bool = False
 
 
 class Sensitivity(msgspec.Struct, kw_only=True):
@@ -201,6 +207,15 @@ class Failure(msgspec.Struct):
     error: str
 
 
+class Loss(msgspec.Struct):
+    """A life that has no result, because whatever should have lived it was lost time and again."""
+
+    agent: str
+    environment: str
+    seed: int
+    reason: str
+
+
 class ScoreResult(msgspec.Struct, kw_only=True):
     """A table of scores.
 
@@ -220,8 +235,13 @@ class ScoreResult(msgspec.Struct, kw_only=True):
         pairs: each two agents, the better one first.
         sensitivity: to the choice of weights.
         failures: lives that failed.
-        lost: lives that are missing: interrupted, or killed again and again.
+        lost: lives whose worker was lost time and again; they count as 0.
+        missing: lives that Ctrl-C left out.
+        left_out: stored lives that are not shown, by reason.
         precision: greatest half-width of a paired difference of scores; None for one agent.
+        precision_asked: the one that seeds were to be added for; None if their number was given.
+        stopped: why no more were added.
+        kept: whether a store holds the lives.
         interrupted: whether Ctrl-C left lives out.
         seconds: time that the whole took.
         workers: lives at a time.
@@ -247,8 +267,13 @@ class ScoreResult(msgspec.Struct, kw_only=True):
     pairs: list[Pair] = []
     sensitivity: Sensitivity | None = None
     failures: list[Failure] = []
-    lost: int = 0
+    lost: list[Loss] = []
+    missing: int = 0
+    left_out: dict[str, int] = {}
     precision: float | None = None
+    precision_asked: float | None = None
+    stopped: Stopped | None = None
+    kept: bool = False
     interrupted: bool = False
     seconds: float = 0.0
     workers: int = 1

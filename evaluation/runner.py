@@ -8,7 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from aixi.agents.base import Agent
-from aixi.agents.registry import convert_options, make_agent, parse_agent, preset_options
+from aixi.agents.registry import AGENTS, convert_options, make_agent, parse_agent, preset_options
 from aixi.errors import EnvironmentFaultError, InvalidValueError, StateFileError, at_least, require
 from aixi.evaluation.curve import CurvePoint
 from aixi.evaluation.files import check_writable
@@ -38,11 +38,15 @@ class RunResult(msgspec.Struct, kw_only=True):
         agent: name of the agent.
         options: the options it was given, a preset's among them.
         preset: whether the published settings for this environment were used.
-        relabel: whether discrete actions were permuted.
+        relabel: whether discrete actions were permuted, as far as there are any.
         seed: seed of the life.
         cycles: cycles lived.
         planned_cycles: cycles asked for.
         average_reward: average reward per cycle over the life.
+        average_return: average return of the episodes that ended; None where none did.
+        episodes: how many those are.
+        measured: what the environment's row measures, one of these two.
+        coding: how the agent wrote observations, actions and rewards, in words; empty if it takes them raw.
         bits_per_percept: average code length of the percepts under the agent's model, in bits; None where the
             agent predicts nothing.
         curve: the learning curve.
@@ -65,6 +69,10 @@ class RunResult(msgspec.Struct, kw_only=True):
     cycles: int
     planned_cycles: int
     average_reward: float
+    average_return: float | None
+    episodes: int
+    measured: float
+    coding: dict[str, str]
     bits_per_percept: float | None
     curve: list[CurvePoint]
     seconds: float
@@ -138,6 +146,10 @@ def run(
     """
     if save is not None:
         check_writable(save)
+        if isinstance(agent, str) and not AGENTS[parse_agent(agent)[0]].resumable:
+            raise InvalidValueError(
+                f"a life of {parse_agent(agent)[0]} cannot be saved and gone on with; leave out save"
+            )
     identity: dict[str, Any] = {
         "preset": preset,
         "relabel": relabel,
@@ -245,6 +257,10 @@ def _result(life: Life, identity: dict[str, Any], *, interrupted: bool) -> RunRe
         cycles=life.cycle,
         planned_cycles=life.cycles,
         average_reward=life.average_reward,
+        average_return=life.average_return,
+        episodes=life.episodes,
+        measured=life.measured,
+        coding=life.coding(),
         bits_per_percept=life.bits_per_percept,
         curve=life.curve,
         seconds=seconds,

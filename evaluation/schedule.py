@@ -6,17 +6,26 @@ import re
 import threading
 import time
 import uuid
-from collections import Counter, deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ThreadPoolExecutor,
+    wait,
+)
 from functools import partial
 from typing import Any
 
 import msgspec
 
 from aixi.errors import AixiError, InvalidValueError, at_least, require
+from aixi.evaluation.faults import LifeLostError, give_up
 from aixi.evaluation.interrupt import Interrupt
-from aixi.evaluation.isolation import LifeLostError, end_session, live_isolated
+from aixi.evaluation.isolation import check_limits, end_session, live_isolated
 from aixi.evaluation.messages import TICK
 from aixi.evaluation.records import Cell, CellResult
 from aixi.evaluation.store import BEAT_SECONDS, Store, StoreError
@@ -42,7 +51,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     Attributes:
         results: of those that have one, in the order they were asked for.
         stored: how many of them were there already, or came from another driver.
-        lost: cells whose process was lost time and again, and why; they have no result.
+        lost: cells that the executor has lost time and again, and why; they have no result.
         interrupted: whether Ctrl-C left cells out.
     """
 
@@ -61,12 +70,14 @@ def live_cells(
     imports: Sequence[str] = (),
     deadline: float | None = None,
     memory: int | None = None,
+    retry_failed: bool = False,
     on_cell: OnCell | None = None,
     on_tick: OnTick | None = None,
     interrupt: Interrupt | None = None,
 ) -> Outcome:
     """Lives the cells that the store has no result of, each in a process of its own, and stores what they earn.
 
+    A life that fails has a result too, and so has one whose process is killed `ATTEMPTS` times, whoever does it.
     Other drivers may work on the same store: each cell is lived by one of them. Results are the same bits wherever
     they are lived.
 
@@ -76,8 +87,9 @@ def live_cells(
         executor: where lives are lived instead of by this process; those begun there go on after Ctrl-C, in vain.
         workers: lives at a time; of an executor, its places, which are kept filled twice over.
         imports: modules with third-party registrations, imported in every process.
-        deadline: seconds after which a life fails.
-        memory: bytes that a life may take on top of what its process begins with.
+        deadline: seconds after which a life fails; None for never.
+        memory: bytes that a life may take on top of what its process begins with; None for no limit.
+        retry_failed: whether stored results that tell of a fault are forgotten first, so that these are lived again.
         on_cell: called with each result as it comes, and whether it was there already.
         on_tick: called ten times a second with the lives that go on here and the cycles they have lived.
         interrupt: when it is requested, the lives that go on end without a trace.
@@ -86,6 +98,7 @@ def live_cells(
         InvalidValueError: if an argument is wrong, or a process does not know a cell's agent or environment.
         StoreError: if a result cannot be stored; those before it are.
         ExecutorLostError: if the executor is broken.
+        InternalError: if the suite's own code fails around a life.
 
     Example:
         >>> from aixi.evaluation.records import cell_key
@@ -97,9 +110,12 @@ def live_cells(
         ([10, 10], 0, 2, True)
     """
     places = at_least("workers", workers, 1)
+    check_limits(deadline, memory)
     asked: dict[str, list[Cell]] = {}
     for key, cell in cells:
         asked.setdefault(key, []).append(cell)
+    if retry_failed:
+        store.forget_failures(asked)
     run = _Run(asked, store, on_cell or _ignore, on_tick or _ignore, interrupt or Interrupt())
     limits: dict[str, Any] = {"imports": tuple(imports), "deadline": deadline, "memory": memory}
     session = uuid.uuid4().hex
@@ -155,7 +171,7 @@ class _Run:
         self._waiting: deque[str] = deque()
         self._taken: list[str] = []  # by other drivers
         self._running: dict[Future[CellResult | None], str] = {}
-        self._losses: Counter[str] = Counter()
+        self._losses: defaultdict[str, list[Exception]] = defaultdict(list)
         self._cycles: dict[Cell, int] = {}
 
     def hear(self, cell: Cell, cycles: int) -> None:
@@ -226,16 +242,20 @@ class _Run:
         try:
             result = future.result()
         except Exception as error:
-            if isinstance(error, AixiError) and not isinstance(error, LifeLostError):
+            if not _is_loss(error):
                 raise
-            del self._running[future]
-            self._losses[key] += 1
-            if self._losses[key] < ATTEMPTS:
-                self._waiting.appendleft(key)
-            else:
-                self._store.release(key)
-                self.lost[key] = str(error) or type(error).__name__
-            return
+            losses = self._losses[key]
+            losses.append(error)
+            killed = [loss for loss in losses if isinstance(loss, LifeLostError)]
+            if len(killed) < ATTEMPTS:
+                del self._running[future]
+                if len(losses) - len(killed) < ATTEMPTS:
+                    self._waiting.appendleft(key)
+                else:
+                    self._store.release(key)
+                    self.lost[key] = str(error) or type(error).__name__
+                return
+            result = give_up(killed)
         if result is not None:
             self._store.put(key, result)
             del self._running[future]
@@ -247,6 +267,12 @@ class _Run:
             self.stored.add(key)
         for cell in self._asked[key]:  # two texts may stand for one configuration
             self._on_cell(msgspec.structs.replace(result, cell=cell), stored)
+
+
+def _is_loss(error: Exception) -> bool:
+    """Whether an error tells that a life or its worker was lost; any other one is a defect, and to be seen."""
+    lost = isinstance(error, LifeLostError | BrokenExecutor | CancelledError)
+    return lost or type(error).__module__.partition(".")[0] == "distributed"
 
 
 class ClusterExecutor(Executor):

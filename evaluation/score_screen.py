@@ -1,21 +1,38 @@
 """What the command line shows of scores: lives as they end, tables, searches, description lengths."""
 
+import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
 from aixi.evaluation.complexity import Description
-from aixi.evaluation.intervals import FEWEST_SEEDS, Interval
+from aixi.evaluation.intervals import Interval
 from aixi.evaluation.records import Cell, CellResult
-from aixi.evaluation.results import ScoreResult
+from aixi.evaluation.report.columns import Columns, print_columns
+from aixi.evaluation.report.figures import short_count
+from aixi.evaluation.report.page import letters, percent, rank, shorten, verdict
+from aixi.evaluation.report.remarks import dominance, doubts, precision_told, remarks, seed_count, tuning_told
+from aixi.evaluation.results import AgentScore, ScoredEnvironment, ScoreResult
 from aixi.evaluation.screen import counted, duration, make_table, narrower, print_table, thousandths
 from aixi.evaluation.tuning import TuneResult
+
+_PARTS = {"1/8": 0.125, "1/4": 0.25, "1/2": 0.5}
+_LARGEST = 3  # contributions of each agent
+_MOST_PAIRS = 10
+_MOST_REASONS = 6
+_LEGEND = (
+    "value: 0 random, 1 best known; K in bits; weight 2^(-K/T); literal: 2^-K",
+    "of life: the score had all lives ended there; model bits: imagined percepts",
+    "earns more: how likely a life is to; dominates: as good or better everywhere",
+    "swap: least share of the weight that must move for the two to draw level",
+)
 
 
 class ScoreView:
@@ -109,105 +126,161 @@ class _Count(ProgressColumn):
 
 
 def show_score(screen: Console, result: ScoreResult) -> None:
-    """Prints the tables of a score: agents, then values by environment, then what is to be known of both."""
+    """Prints the tables of a score: agents, pairs of them, environments, then what is to be known of all three.
+
+    Agents go by their letters in the report, so that tables stay narrow.
+    """
     screen.print()
-    seeds = counted(len(result.seeds), "seed")
     count = sum(environment.excluded is None for environment in result.environments.values())
     weighting = f"T = {result.temperature:g} bits" if result.weighting == "tempered" else f"weights {result.weighting}"
+    effective = result.effective_numbers.get(result.weighting, 0.0)
     screen.print(
-        f"[bold]{escape(result.suite)}[/] v{result.suite_version}  {seeds}  {escape(weighting)}: "
-        f"{result.effective_numbers[result.weighting]:.1f} of {count} environments count"
-        f"{'  interrupted' if result.interrupted else ''}"
+        f"[bold]{escape(result.suite)}[/] v{result.suite_version}  {seed_count(result)}  {escape(weighting)}: "
+        f"{effective:.1f} of {count} environments count{'  interrupted' if result.interrupted else ''}"
     )
     if result.quick:
         screen.print("[yellow]quick: for trying out, not for publication[/]")
+    if (precision := precision_told(result)) is not None:
+        screen.print(precision)
+    for show in (_show_agents, _show_pairs, _show_environments, _show_contributions):
+        screen.print()
+        show(screen, result)
     screen.print()
-    names = list(result.effective_numbers)
-    others = [name for name in names if name != result.weighting]
-    table = make_table(screen, "agent", "score", "95 % interval", "rank", *others, "cycles", "time")
-    for agent, row in result.agents.items():
-        failed = f" [red]{row.failures} failed[/]" if row.failures else ""
-        rank = "–" if row.rank is None else "–".join(dict.fromkeys(f"{round(end)}" for end in row.rank))
-        table.add_row(
-            escape(agent) + failed,
-            f"[bold]{thousandths(row.mean)}[/]",
-            _interval(row.score),
-            rank,
-            *(thousandths(row.scores[name]) for name in others),
-            f"{row.cycles:,}",
-            duration(row.seconds),
-        )
-    print_table(screen, table)
-    screen.print()
-    table = make_table(screen, "environment", "K", "weight", "best\nconst", *map(escape, result.agents))
-    for name, environment in result.environments.items():
-        values = [agent.environments[name].mean for agent in result.agents.values()]
-        table.add_row(
-            escape(name) if environment.excluded is None else f"[strike]{escape(name)}[/]",
-            f"{environment.description_bits:,.0f}",
-            f"{environment.weights[result.weighting]:.3f}",
-            thousandths(environment.constant_value),
-            *map(thousandths, values),
-        )
-    print_table(screen, table)
-    screen.print()
-    for line in (_largest("weights", _weights(result)), *_contributions(result)):
-        screen.print(Text(line, style="dim"))
-    for line in _remarks(result):
-        screen.print(Text(line, style="yellow"))
-    screen.print("[dim]value: 0 random, 1 best known; K in bits; weight 2^(-K/T); literal: 2^-K[/]")
+    for doubt in doubts(result):
+        screen.print(Text(doubt, style="yellow"))
+    _show_remarks(screen, result)
+    for line in _LEGEND:
+        screen.print(f"[dim]{line}[/]")
 
 
-def _weights(result: ScoreResult) -> dict[str, float]:
-    return {name: environment.weights[result.weighting] for name, environment in result.environments.items()}
+def _show_agents(screen: Console, result: ScoreResult) -> None:
+    """Prints what there is to say of each agent, and the names that its table had to cut."""
+    rows = result.agents.values()
+    names = [f"{letters(slot)}  {shorten(' '.join(agent.split()))}" for slot, agent in enumerate(result.agents)]
+    scores: Columns = {
+        "score": [Text(thousandths(row.mean), style="bold") for row in rows],
+        "95 % interval\nover seeds": [_interval(row.score) for row in rows],
+        "95 % interval\nover seeds and\nenvironments": [_interval(row.wide) for row in rows],
+        "rank": [rank(row.rank) for row in rows],
+    }
+    curve = {f"{part}\nof life": [thousandths(_after(row, share)) for row in rows] for part, share in _PARTS.items()}
+    curve["all\nof life"] = [thousandths(row.mean) for row in rows]
+    weightings = {
+        f"{name}\nweights": [thousandths(row.scores.get(name)) for row in rows]
+        for name in result.effective_numbers
+        if name != result.weighting
+    }
+    costs: Columns = {
+        "failed\nlives": [Text(f"{row.failures:,}", style="red" if row.failures else "") for row in rows],
+        "cycles": [f"{row.cycles:,}" for row in rows],
+        "time": [duration(row.seconds) for row in rows],
+        "model\nbits": [short_count(row.model_bits) for row in rows],
+        "tuning budget": [tuning_told(row.tuning) for row in rows],
+    }
+    print_columns(screen, "agent", names, scores, curve, weightings, costs)
+    cut = [(slot, agent) for slot, agent in enumerate(result.agents) if shorten(agent) != agent]
+    if cut:
+        screen.print()
+    for slot, agent in cut:
+        screen.print(Text(f"{letters(slot)}  {agent}", style="dim"), overflow="fold")
 
 
-def _contributions(result: ScoreResult) -> Iterable[str]:
-    """What the score of the first agent is made of."""
-    agent, row = next(iter(result.agents.items()))
-    parts = {name: found.contribution for name, found in row.environments.items() if found.contribution is not None}
-    if parts:
-        yield _largest(f"contributions to {agent}", parts)
+def _after(row: AgentScore, share: float) -> float | None:
+    """Returns the score of lives ended at a share of their length; None where that is not known."""
+    return next((point.score.mean for point in row.curve if math.isclose(point.fraction, share)), None)
 
 
-def _largest(what: str, numbers: dict[str, float], count: int = 3) -> str:
-    """Returns the largest numbers, by size without sign."""
-    chosen = sorted(numbers, key=lambda name: -abs(numbers[name]))[:count]
-    return f"largest {what}: {', '.join(f'{name} {numbers[name]:.3f}' for name in chosen)}"
+def _show_pairs(screen: Console, result: ScoreResult) -> None:
+    """Prints the differences of agents; of many agents only those of neighbours in the table."""
+    keys = {agent: letters(slot) for slot, agent in enumerate(result.agents)}
+    agents = list(keys)
+    pairs = result.pairs
+    if len(pairs) > _MOST_PAIRS:
+        neighbours = set(itertools.pairwise(agents))
+        pairs = [pair for pair in pairs if (pair.first, pair.second) in neighbours]
+    if not pairs:
+        screen.print("[dim]no pairs: it takes two agents[/]")
+        return
+    columns = {
+        "difference": [thousandths(None if pair.difference is None else pair.difference.mean) for pair in pairs],
+        "95 % interval": [_interval(pair.difference) for pair in pairs],
+        "the first is": [verdict(pair.difference) for pair in pairs],
+        "earns\nmore": [percent(pair.improvement) for pair in pairs],
+        "dominates": [dominance(pair) for pair in pairs],
+        "swap of\nweight": ["none" if pair.swap is None else percent(pair.swap, 1) for pair in pairs],
+    }
+    print_columns(screen, "pair", [f"{keys[pair.first]} less {keys[pair.second]}" for pair in pairs], columns)
+    if len(pairs) < len(result.pairs):
+        screen.print(f"[dim]neighbours only; aixi report shows all {len(result.pairs):,} pairs[/]")
 
 
-def _remarks(result: ScoreResult) -> Iterable[str]:
-    """What a reader must know before trusting a table."""
-    if not all(agent.score and agent.score.trustworthy for agent in result.agents.values() if agent.mean is not None):
-        yield f"intervals marked ? are not trustworthy, since they are made of fewer than {FEWEST_SEEDS} seeds"
-    for name, environment in result.environments.items():
-        if environment.excluded is not None:
-            yield f"{name} is left out for all agents, since it failed: {environment.excluded}"
-    failures = sum(failure.fault == "agent" for failure in result.failures)
-    if failures:
-        yield f"{failures} lives failed through their agent's fault: each counts with the lower of 0 and what it had"
-    if result.lost:
-        yield f"{result.lost} lives are missing; the same command with the same store lives them"
+def _show_environments(screen: Console, result: ScoreResult) -> None:
+    """Prints weights and values of the environments, the one that counts most first."""
+    found = _by_weight(result)
+    there = [environment.excluded is None for environment in found.values()]
+    columns: dict[str, list[str]] = {
+        "K": [f"{environment.description_bits:,.0f}" for environment in found.values()],
+        "weight": [f"{_weight(result, name):.3f}" if kept else "out" for name, kept in zip(found, there, strict=True)],
+        "best\nconst": [thousandths(environment.constant_value) for environment in found.values()],
+    }
+    for slot, row in enumerate(result.agents.values()):
+        means = {name: score.mean for name, score in row.environments.items()}
+        columns[f"value\n{letters(slot)}"] = [thousandths(means.get(name)) for name in found]
+    names = [Text.assemble((name, "" if kept else "strike")) for name, kept in zip(found, there, strict=True)]
+    print_columns(screen, "environment", names, columns)
+
+
+def _show_contributions(screen: Console, result: ScoreResult) -> None:
+    """Prints what the scores are made of, in the environments that are among the largest of any agent."""
+    parts = [
+        {name: found.contribution for name, found in row.environments.items() if found.contribution is not None}
+        for row in result.agents.values()
+    ]
+    largest = {name for part in parts for name in sorted(part, key=lambda name: -abs(part[name]))[:_LARGEST]}
+    names = [name for name in _by_weight(result) if name in largest]
+    columns = {letters(slot): [thousandths(part.get(name)) for name in names] for slot, part in enumerate(parts)}
+    print_columns(screen, "largest contributions", names, columns)
+
+
+def _by_weight(result: ScoreResult) -> dict[str, ScoredEnvironment]:
+    names = sorted(result.environments, key=lambda name: -_weight(result, name))
+    return {name: result.environments[name] for name in names}
+
+
+def _weight(result: ScoreResult, name: str) -> float:
+    return result.environments[name].weights[result.weighting]
+
+
+def _show_remarks(screen: Console, result: ScoreResult) -> None:
+    for remark in remarks(result):
+        screen.print(Text(remark.text, style="yellow"))
+        for reason in remark.reasons[:_MOST_REASONS]:
+            screen.print(Padding(Text(reason, style="red"), (0, 0, 0, 4)))
+        if len(remark.reasons) > _MOST_REASONS:
+            screen.print(f"    and {len(remark.reasons) - _MOST_REASONS:,} more, which --json lists")
 
 
 def show_tuning(screen: Console, result: TuneResult) -> None:
     """Prints the configurations of each round, and the best one."""
     for number, table in enumerate(result.rounds, 1):
         screen.print()
-        tried, seeds = counted(len(table.agents), "configuration"), counted(len(table.seeds), "seed")
-        screen.print(f"round {number}: {tried}, {seeds}")
+        screen.print(f"round {number}: {counted(len(table.agents), 'configuration')}, {seed_count(table)}")
         rows = make_table(screen, "configuration", "score", "95 % interval", "time")
         for agent, row in table.agents.items():
             score = thousandths(row.mean)
             rows.add_row(escape(agent), score, _interval(row.score), duration(row.seconds))
         print_table(screen, rows)
+        _show_remarks(screen, table)
     spent = result.tuning
     screen.print()
-    screen.print(f"best: [bold]{escape(result.agent)}[/]{'  interrupted' if result.interrupted else ''}")
+    best = "none, since no round has ended" if result.agent is None else f"[bold]{escape(result.agent)}[/]"
+    screen.print(f"best: {best}{'  interrupted' if result.interrupted else ''}")
     screen.print(
         f"[dim]on {escape(spent.suite)}: {spent.configurations} configurations, {spent.cells} lives, "
         f"{spent.cycles:,} cycles, {duration(spent.seconds)}[/]"
     )
+    if not result.kept:
+        screen.print("[dim]not on record; with --store FILE scores would tell of it[/]")
 
 
 def show_description(screen: Console, description: Description, every: dict[str, float], *, source: bool) -> None:

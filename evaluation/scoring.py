@@ -2,7 +2,8 @@
 
 Value of a life: average reward per cycle, 0 at the random anchor, 1 at the best known. Score of an agent: the
 weighted sum over environments of the mean value over seeds. A life that fails through the agent's fault has the
-lower of 0 and the value it had earned; an environment that fails is left out for all agents.
+lower of 0 and the value it had earned, and its average reward and value by range follow from that; an environment
+that fails is left out for all agents.
 """
 
 import itertools
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aixi.evaluation import aggregates, sensitivity
-from aixi.evaluation.intervals import paired_difference, score_interval, score_interval_environments
+from aixi.evaluation.intervals import Interval, paired_difference, score_interval, score_interval_environments
 from aixi.evaluation.records import CellResult
 from aixi.evaluation.results import (
     AgentScore,
@@ -28,7 +29,7 @@ from aixi.evaluation.results import (
     Tuning,
 )
 from aixi.evaluation.suite import Suite
-from aixi.evaluation.table import FRACTIONS, Lives, Weights, value
+from aixi.evaluation.table import FRACTIONS, Lives, Weights, anchors_of, value
 from aixi.evaluation.weights import effective_number, solve_temperature, tempered
 
 Array = NDArray[np.float64]
@@ -143,13 +144,16 @@ def _environment_score(lives: Lives, weights: Weights, agent: int, e: int, pilot
     there = [s for s in range(len(lives.seeds)) if (agent, e, s) in lives.results]
     mine = [lives.results[agent, e, s] for s in there]
     row, values = lives.rows[e], lives.values[:, agent, e]
-    average = mean([life.average_reward for life in mine if life.average_reward is not None])
     curve = [mean(level[~np.isnan(level)].tolist()) for level in values]
     last = curve[-1]
+    anchors = anchors_of(row)
+    least, best, span = anchors["random"].value, anchors["best"].value, row.measured_range
+    # The value is a straight line of the reward: so a failed life counts alike in both.
+    average = None if last is None else least + last * (best - least)
     return EnvironmentScore(
         mean=last,
         value=score_interval(values[-1:], np.ones(1), pilot=pilot) if len(there) > 1 else None,
-        range_value=None if average is None else (average - row.low) / ((row.high - row.low) or 1.0),
+        range_value=None if average is None or span is None else (average - span[0]) / ((span[1] - span[0]) or 1.0),
         average_reward=average,
         bits_per_percept=mean([life.bits_per_percept for life in mine if life.bits_per_percept is not None]),
         contribution=None if last is None else float(weights.columns[weights.chosen][e] * last),
@@ -187,7 +191,7 @@ def _tags(lives: Lives, means: Array, chosen: Array) -> dict[str, float]:
 
 def _environment(lives: Lives, weights: Weights, e: int) -> ScoredEnvironment:
     row, description = lives.rows[e], weights.descriptions[e]
-    anchors = {"random": row.random, "constant": row.constant, "best": row.best}
+    anchors = anchors_of(row)
     return ScoredEnvironment(
         summary=row.summary,
         tags=row.tags,
@@ -198,7 +202,7 @@ def _environment(lives: Lives, weights: Weights, e: int) -> ScoredEnvironment:
         engines=description.engines,
         anchors={name: anchor.value for name, anchor in anchors.items()},
         sources={name: anchor.source for name, anchor in anchors.items()},
-        constant_value=value(row.constant.value, row),
+        constant_value=value(anchors["constant"].value, row),
         weights={name: float(column[e]) for name, column in weights.columns.items()},
         excluded=lives.faults.get(e),
     )
@@ -241,6 +245,11 @@ def _pair(lives: Lives, weights: Weights, agents: Sequence[str], first: str, sec
     kept, chosen = lives.included, weights.of(weights.chosen)
     means = _row_means(np.stack([a[kept], b[kept]]))
     whole = means.size > 0 and not np.isnan(means).any()
+    environments = {
+        name: paired_difference(a[e : e + 1], b[e : e + 1], np.ones(1), pilot=pilot)
+        for e, name in enumerate(lives.environments)
+    }
+    dominates = bool(whole and sensitivity.dominance(means)[0, 1])
     swap = None
     if whole and means[0] @ chosen >= means[1] @ chosen:
         swap = _finite(sensitivity.swap_distances(means, chosen).distances[0])
@@ -248,14 +257,19 @@ def _pair(lives: Lives, weights: Weights, agents: Sequence[str], first: str, sec
         first=first,
         second=second,
         difference=paired_difference(a[kept], b[kept], chosen, pilot=pilot) if whole else None,
-        environments={
-            name: paired_difference(a[e : e + 1], b[e : e + 1], np.ones(1), pilot=pilot)
-            for e, name in enumerate(lives.environments)
-        },
+        environments=environments,
         improvement=aggregates.probability_of_improvement(a[kept], b[kept]) if whole else None,
-        dominates=bool(whole and sensitivity.dominance(means)[0, 1]),
+        dominates=dominates,
+        dominates_surely=dominates and all(map(_surely_not_behind, lives.kept(environments.values()))),
         swap=swap,
     )
+
+
+def _surely_not_behind(difference: Interval | None) -> bool:
+    """Returns whether a paired interval says so; lives that are equal seed by seed need no interval."""
+    if difference is None:
+        return False
+    return difference.low == difference.high == 0 or (difference.trustworthy and difference.low >= 0)
 
 
 def _sensitivity(lives: Lives, weights: Weights, agents: Sequence[str], order: Sequence[str]) -> Sensitivity | None:

@@ -139,9 +139,20 @@ def show_run(screen: Console, result: RunResult, row: EnvironmentRow) -> None:
     if result.options:
         table.add_row("options", Text("  ".join(f"{key}={value}" for key, value in result.options.items())))
     table.add_row("cycles", f"{result.cycles:,}{of}")
-    table.add_row("average reward", f"[bold]{result.average_reward:.4f}[/]{_late(result)}")
-    anchors = f"random {row.random.value:.4g}   constant {row.constant.value:.4g}   best {row.best.value:.4g}"
-    table.add_row("known values", anchors)
+    late = _late(result) if row.measure == "reward" else ""
+    table.add_row("average reward", f"[bold]{result.average_reward:.4f}[/]{late}")
+    if result.average_return is not None:
+        table.add_row(
+            "average return", f"[bold]{result.average_return:.4f}[/] over {counted(result.episodes, 'episode')}"
+        )
+    anchors = {"random": row.random, "constant": row.constant, "best": row.best}
+    known = [f"{name} {anchor.value:.4g}" for name, anchor in anchors.items() if anchor is not None]
+    table.add_row("known values", "   ".join(known) or "none")
+    for part, words in result.coding.items():
+        table.add_row(part, Text(words))
+    outside = int(result.diagnostics.get("rewards_outside", 0))
+    if outside:
+        table.add_row("rewards outside", f"{outside:,}, taken for the nearest")
     table.add_row("bits per percept", thousandths(result.bits_per_percept))
     table.add_row("time", f"{duration(result.seconds)}   {result.cycles_per_second:,.0f} cycles/s")
     if len(result.curve) > 1:

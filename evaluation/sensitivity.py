@@ -178,29 +178,6 @@ def swap_distances(values: ArrayLike, weights: ArrayLike) -> Swaps:
     return Swaps(order, np.array(distances, np.float64))
 
 
-def leave_one_out(values: ArrayLike, weights: ArrayLike) -> NDArray[np.float64]:
-    """Returns the ranks without each environment in turn, float64[environments, agents].
-
-    The other weights keep their proportions. A row is NaN where all weight was on the one left out.
-
-    Args:
-        values: float64[agents, environments].
-        weights: float64[environments], summing to 1.
-
-    Example:
-        >>> leave_one_out([[0.9, 0.2], [0.1, 0.3]], [0.5, 0.5]).tolist()
-        [[2.0, 1.0], [1.0, 2.0]]
-    """
-    table = _table(values)
-    shares = _weights(weights, table)
-    rest = np.where(np.eye(len(shares), dtype=bool), 0.0, shares)
-    totals = rest.sum(axis=1)
-    result = np.full((len(shares), len(table)), np.nan)
-    for left_out in np.flatnonzero(totals):
-        result[left_out] = ranks(table @ (rest[left_out] / totals[left_out]))
-    return result
-
-
 def _distance(lead: NDArray[np.float64], shares: NDArray[np.float64]) -> float:
     gap = float(lead @ shares)
     if gap <= 0:

@@ -155,6 +155,23 @@ class Store:
             self._connection.execute("INSERT OR IGNORE INTO curves VALUES (?, ?)", (key, result.curve))
             self._connection.execute("DELETE FROM claims WHERE key = ?", (key,))
 
+    def forget_failures(self, keys: Iterable[str]) -> int:
+        """Forgets those of some cells' results that tell of a fault, so that they are lived again; returns how many.
+
+        Example:
+            >>> with Store(None) as store:
+            ...     cell = Cell("random", "aixi/CoinFlip-v0", 0, 10)
+            ...     store.put("failed", CellResult(cell=cell, fault="agent", error="did not end within 1 s"))
+            ...     store.put("sound", CellResult(cell=cell, cycles=10, average_reward=0.4))
+            ...     print(store.forget_failures(["failed", "sound"]), [key for key, _ in store.results()])
+            1 ['sound']
+        """
+        asked = msgspec.json.encode(list(keys)).decode()
+        failed = "SELECT key FROM cells WHERE fault IS NOT NULL AND key IN (SELECT value FROM json_each(?))"
+        with self._writing("write"):
+            self._connection.execute(f"DELETE FROM curves WHERE key IN ({failed})", (asked,))
+            return self._connection.execute(f"DELETE FROM cells WHERE key IN ({failed})", (asked,)).rowcount
+
     def claim(self, key: str) -> Literal["mine", "done", "taken"]:
         """Takes a cell to live, unless it has been lived or another driver that is alive has taken it."""
         self._enlist()
@@ -181,9 +198,16 @@ class Store:
                 self._connection.execute("UPDATE drivers SET beat = ? WHERE id = ?", (time.time(), self._driver))
 
     def add_tuning(self, agent: str, tuning: Tuning) -> None:
-        """Stores what the search for a configuration, given in text form, has cost."""
+        """Stores what the search for a configuration, given in text form, has cost.
+
+        It takes the place of the same search when that had come less far.
+        """
         values = [agent, *msgspec.structs.astuple(tuning)]
+        same = (agent, tuning.suite, tuning.configurations, tuning.cells)
         with self._writing("write"):
+            self._connection.execute(
+                "DELETE FROM tunings WHERE agent = ? AND suite = ? AND configurations = ? AND cells <= ?", same
+            )
             self._connection.execute(f"INSERT INTO tunings VALUES ({', '.join('?' * len(values))})", values)
 
     def tunings(self) -> list[TuningRecord]:

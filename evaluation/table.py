@@ -6,7 +6,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from aixi.environments.registry import ENVIRONMENTS, EnvironmentRow
+from aixi.environments.registry import ENVIRONMENTS, Anchor, EnvironmentRow
 from aixi.errors import require
 from aixi.evaluation import weights
 from aixi.evaluation.complexity import Description, describe, lengths
@@ -26,9 +26,27 @@ WEIGHTINGS = ("tempered", "literal", "strata", "uniform")
 _RANGE = 4.0  # weights whose ranges nobody gives are known to this factor either way
 
 
+def anchors_of(row: EnvironmentRow) -> dict[str, Anchor]:
+    """Returns the anchors by name, of which a score needs all.
+
+    Raises:
+        InvalidValueError: if one is missing.
+    """
+    anchors = {"random": row.random, "constant": row.constant, "best": row.best}
+    known = {name: anchor for name, anchor in anchors.items() if anchor is not None}
+    missing = ", ".join(name for name in anchors if name not in known)
+    require(
+        not missing,
+        f"environment {row.name} lacks anchors ({missing}), so that a life in it has no value; give its row them, or "
+        "leave it out",
+    )
+    return known
+
+
 def value(average_reward: Reward, row: EnvironmentRow) -> Reward:
     """Maps an average reward per cycle to 0 at the random anchor and 1 at the best; nothing is clipped."""
-    low, high = row.random.value, row.best.value
+    anchors = anchors_of(row)
+    low, high = anchors["random"].value, anchors["best"].value
     require(high > low, f"best anchor of {row.name} must be above the random one, got {high} and {low}")
     return (average_reward - low) / (high - low)
 
@@ -151,7 +169,10 @@ def _progress(result: CellResult, row: EnvironmentRow) -> Array:
     cycles = np.concatenate([[0.0], points[:, 0]])
     earned = np.concatenate([[0.0], points[:, 0] * points[:, 1]])
     lived = np.maximum(np.minimum(asked, result.cycles), 1.0)
-    values: Array = value(np.interp(lived, cycles, earned) / lived, row)
+    averages: Array = np.interp(lived, cycles, earned) / lived
+    if row.measure == "return" and len(points):  # an average over episodes, whose ends lie anywhere
+        averages = np.interp(lived, points[:, 0], points[:, 1])
+    values: Array = value(averages, row)
     # Without a curve only the end is known; with one, this is the same number without rounding.
     values[-1] = 0.0 if result.average_reward is None else value(result.average_reward, row)
     if result.fault is not None:

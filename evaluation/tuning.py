@@ -3,18 +3,16 @@
 import itertools
 import math
 import os
-import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor
+from typing import Unpack
 
 import msgspec
 
 from aixi.agents.registry import convert_options, parse_agent
 from aixi.errors import InvalidValueError, at_least, require
-from aixi.evaluation.cells import DEADLINE, score
+from aixi.evaluation.cells import LiveOptions, score
 from aixi.evaluation.complexity import description_hash
 from aixi.evaluation.results import ScoreResult, Tuning
-from aixi.evaluation.schedule import OnCell, OnTick
 from aixi.evaluation.store import Store
 from aixi.evaluation.suite import Suite, load_suite, suite_names
 from aixi.evaluation.world import find_row, import_modules
@@ -24,16 +22,18 @@ class TuneResult(msgspec.Struct, kw_only=True):
     """What a search found.
 
     Attributes:
-        agent: the best configuration, in text form.
-        rounds: the table of each round, the last one with the best at its head.
+        agent: the best configuration of the last whole round, in text form; None before the first has ended.
+        rounds: the table of each round.
         tuning: what was spent.
-        interrupted: whether Ctrl-C ended the search early; `agent` is then the best of the last whole round.
+        interrupted: whether Ctrl-C ended the search early.
+        kept: whether a store has a record of what was spent.
     """
 
-    agent: str
+    agent: str | None
     rounds: list[ScoreResult]
     tuning: Tuning
     interrupted: bool = False
+    kept: bool = False
 
 
 def tune(
@@ -42,69 +42,45 @@ def tune(
     suite: str | Suite = "tuning",
     *,
     seeds: int | None = None,
-    workers: int = 1,
-    imports: Sequence[str] = (),
     store: str | os.PathLike[str] | None = None,
-    deadline: float | None = DEADLINE,
-    memory: int | None = None,
-    executor: Executor | None = None,
-    on_cell: OnCell | None = None,
-    on_tick: OnTick | None = None,
+    **live: Unpack[LiveOptions],
 ) -> TuneResult:
     """Searches the configurations of an agent by successive halving (Karnin, Koren and Somekh 2013).
 
     Every round scores the configurations that are left on twice as many seeds, and keeps the better half, until
     one is left or the seeds are spent. What it cost is recorded in the store, and shown beside the scores of
-    the configuration that was found.
+    the configuration that was found; that of an interrupted search beside every configuration that it tried.
 
     Args:
         agent: in text form; its own options are kept in every configuration.
         options: values to try, by option; all combinations are.
         suite: a held-out suite, its name, or the path of its TOML file.
         seeds: of the last round; the suite's own number if None.
-        workers: lives at a time.
-        imports: modules with third-party registrations.
         store: as for `score`.
-        deadline: as for `score`.
-        memory: as for `score`.
-        executor: as for `score`.
-        on_cell: as for `score`.
-        on_tick: as for `score`.
+        live: how and where lives are lived, see `LiveOptions`.
 
     Raises:
         InvalidValueError: if the suite is not held out, or an option is wrong.
     """
-    began = time.perf_counter()
-    import_modules(imports)
+    import_modules(live.get("imports", ()))
     suite = load_suite(suite) if isinstance(suite, str) else suite
     _require_held_out(suite)
-    left = configurations(agent, options)
+    tried = left = configurations(agent, options)
     count = at_least("seeds", suite.seeds if seeds is None else seeds, 1)
-    tried, best = len(left), left[0]
+    best: str | None = None
     rounds: list[ScoreResult] = []
-    lived: dict[tuple[str, str, int], int] = {}
+    lived: dict[tuple[str, str, int], float] = {}
     with Store(store) as kept:  # in memory without a path: no round lives again what an earlier one did
         while True:
             # The last round, when two are left, has all seeds.
             halvings = max(math.ceil(math.log2(len(left))), 1) - 1
-            table = score(
-                left,
-                suite,
-                seeds=max(1, round(count / 2**halvings)),
-                workers=workers,
-                imports=imports,
-                store=kept,
-                reference=False,
-                deadline=deadline,
-                memory=memory,
-                executor=executor,
-                on_cell=on_cell,
-                on_tick=on_tick,
-            )
+            first = max(1, round(count / 2**halvings))
+            table = score(left, suite, seeds=first, store=kept, reference=False, **live)
+            live["retry_failed"] = False  # once is enough
             rounds.append(table)
             for text, found in table.agents.items():
                 for name, environment in found.environments.items():
-                    lived |= {(text, name, life.seed): suite.cycles[name] for life in environment.seeds}
+                    lived |= {(text, name, life.seed): life.seconds for life in environment.seeds}
             if table.interrupted:
                 break
             ranked = [text for text, found in table.agents.items() if found.mean is not None]
@@ -115,14 +91,14 @@ def tune(
                 break
         tuning = Tuning(
             suite=f"{suite.name} v{suite.version}",
-            configurations=tried,
+            configurations=len(tried),
             cells=len(lived),
-            cycles=sum(lived.values()),
-            seconds=time.perf_counter() - began,
+            cycles=sum(suite.cycles[name] for _, name, _ in lived),
+            seconds=math.fsum(lived.values()),
         )
-        if not table.interrupted:
-            kept.add_tuning(best, tuning)
-    return TuneResult(agent=best, rounds=rounds, tuning=tuning, interrupted=table.interrupted)
+        for text in tried if best is None or table.interrupted else [best]:
+            kept.add_tuning(text, tuning)
+    return TuneResult(agent=best, rounds=rounds, tuning=tuning, interrupted=table.interrupted, kept=store is not None)
 
 
 def configurations(agent: str, options: Mapping[str, Sequence[str]]) -> list[str]:
@@ -136,6 +112,9 @@ def configurations(agent: str, options: Mapping[str, Sequence[str]]) -> list[str
     require(bool(options), f"a search needs options of {name} to try, got none")
     for key, values in options.items():
         require(key not in own, f"option {key} of {agent} is fixed in its text, and cannot be searched")
+        require(
+            0 < len(values) == len(set(values)), f"option {key} needs values to try, each once, got {'|'.join(values)}"
+        )
         for item in values:
             convert_options(name, {key: item})
     texts = []

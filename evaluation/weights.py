@@ -84,26 +84,6 @@ def strata(description_bits: ArrayLike, width: float = STRATUM_BITS) -> NDArray[
     return weights
 
 
-def contributions(weights: ArrayLike, values: ArrayLike) -> NDArray[np.float64]:
-    """Returns what each environment adds to a score, weight times value, float64[..., environments].
-
-    Args:
-        weights: float64[environments], summing to 1.
-        values: float64[..., environments].
-
-    Example:
-        >>> contributions([0.75, 0.25], [0.4, 0.8]).round(4).tolist()
-        [0.3, 0.2]
-    """
-    shares, earned = np.asarray(weights, np.float64), np.asarray(values, np.float64)
-    require(
-        earned.shape[-1:] == shares.shape,
-        f"values must be one for each environment, got shape {earned.shape} for {shares.shape}",
-    )
-    product: NDArray[np.float64] = shares * earned
-    return product
-
-
 def effective_number(weights: Sequence[float] | NDArray[np.float64]) -> float:
     """Returns 1 / sum(w^2) for weights that sum to 1: how many environments count in effect.
 

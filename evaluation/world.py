@@ -2,22 +2,28 @@
 
 import contextlib
 import importlib
+import math
 import struct
 import zlib
 from array import array
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
+from gymnasium.vector.utils import iterate
+from numpy.typing import NDArray
 
+from aixi.agents.percepts import ActionCodec
 from aixi.environments import ENVIRONMENTS, make
 from aixi.environments.registry import EnvironmentRow
 from aixi.errors import EnvironmentFaultError, InvalidValueError, StateFileError, UnsupportedSpaceError
 
 STREAMS = ("environment", "agent", "relabel")
 _STATELESS_WRAPPERS = (gymnasium.wrappers.OrderEnforcing, gymnasium.wrappers.PassiveEnvChecker)
+_GYMNASIUM_SPACES = tuple(getattr(spaces, name) for name in spaces.__all__)
 _INTEGERS = (int, np.integer)
 _TRUTHS = (bool, np.bool_)
 _MOST_KNOWN = 1 << 16
@@ -52,20 +58,19 @@ def import_modules(modules: Iterable[str]) -> None:
 
 def find_row(environment: str) -> EnvironmentRow:
     """Returns the row of an environment given as `id`, or as `module:id`, where the module makes the
-    registration.
+    registration; one that only Gymnasium knows has a row that declares nothing.
 
     Raises:
         UnknownNameError: if neither the suite nor Gymnasium knows the id.
-        InvalidValueError: if only Gymnasium knows it, so that its rewards are not declared.
     """
     module, colon, name = environment.rpartition(":")
     if colon:
         import_modules([module])
     if name not in ENVIRONMENTS and name in gymnasium.registry:
-        raise InvalidValueError(
-            f"environment {name!r} declares no rewards; register its row with "
-            f"aixi.environments.register(EnvironmentRow(...)) in a module that you import"
-        )
+        spec = gymnasium.registry[name]
+        entry_point = spec.entry_point if isinstance(spec.entry_point, str) else ""
+        summary = "known to Gymnasium alone"
+        return EnvironmentRow(name, summary, entry_point, kwargs=dict(spec.kwargs), episodic=True)
     return ENVIRONMENTS[name]
 
 
@@ -84,7 +89,7 @@ class World:
     Args:
         environment: `id` or `module:id`.
         seed: seed of the life.
-        relabel: whether the agent's discrete actions are a permutation of the environment's.
+        relabel: whether the agent's actions are a permutation of the environment's, where they are discrete.
         record: whether actions are recorded, which resuming by replay needs.
 
     Attributes:
@@ -104,7 +109,7 @@ class World:
         self.seed = seed
         self.cycle = 0
         try:
-            self._env = make(self.name)
+            self._env = make(self.row)
         except (Exception, SystemExit) as error:
             raise self._fault(f"raised {type(error).__name__} when it was made: {error}") from error
         self._stateful: Any = self._env.unwrapped  # get_state and set_state are not in Gymnasium's API
@@ -112,12 +117,14 @@ class World:
         self.action_space: spaces.Space[Any] = self._env.action_space
         self.hash = 0
         self._begun = False
-        self._rewards = frozenset(self.row.rewards)
+        self._legal = _legality(self.row)
         self._contains = _membership(self.observation_space)
         self._encode = _encoder(self.observation_space)
         self._step = self._env.step
+        self._masks: Callable[[], Any] | None = getattr(self._env.unwrapped, "action_masks", None)
         self._labels: list[int] | None = None
         self.actions: array[int] | None = None
+        self._taken: list[NDArray[Any]] | None = None  # actions that are not discrete, flat
         if isinstance(self.action_space, spaces.Discrete):
             count, start = int(self.action_space.n), int(self.action_space.start)
             self._start = start
@@ -125,11 +132,12 @@ class World:
             self._labels = [start + index for index in order]
             if record:
                 self.actions = array("B" if count <= 1 << 8 else "H" if count <= 1 << 16 else "I")
-        elif relabel:
-            raise InvalidValueError(f"only discrete actions can be relabelled, {self.name} has {self.action_space}")
-        if record and self.actions is None and not self._has_state():
+        elif record and self.action_space.is_np_flattenable:
+            self._taken = []
+        elif record and not self._has_state():
             raise InvalidValueError(
-                f"a life in {self.name} cannot be saved: actions are not discrete, and it lacks get_state and set_state"
+                f"a life in {self.name} cannot be saved: its actions have no fixed length, and it lacks get_state and "
+                "set_state"
             )
 
     def begin(self) -> tuple[Any, dict[str, Any], Any]:
@@ -169,11 +177,11 @@ class World:
         except (Exception, SystemExit) as error:
             raise self._fault(f"raised {type(error).__name__}: {error}") from error
         try:
-            legal = reward in self._rewards
-        except TypeError:  # an array, or nothing like a number
+            legal = self._legal(reward)
+        except (TypeError, ValueError):  # an array, or nothing like a number
             legal = False
         if not legal:
-            raise self._fault(f"gave reward {reward!r}; {_declared(self.row.rewards)}")
+            raise self._fault(f"gave reward {reward!r}; {_declared(self.row)}")
         for flag in (terminated, truncated):
             if not isinstance(flag, _TRUTHS):
                 raise self._fault(f"returned {flag!r} for terminated or truncated, neither True nor False")
@@ -187,7 +195,14 @@ class World:
         self.cycle += 1
         if self.actions is not None:
             self.actions.append(index)
+        elif self._taken is not None:
+            self._taken.append(np.array(spaces.flatten(self.action_space, action)))
         return observation, reward, bool(terminated), bool(truncated), mask
+
+    def relabelled(self, mask: Callable[[Any], Any]) -> Callable[[Any], NDArray[np.bool_]]:
+        """Returns a mask of the environment's actions as one of the agent's."""
+        order = None if self._labels is None else np.array(self._labels) - self._start
+        return lambda part: joint_mask(self.action_space, mask(part))[... if order is None else order]
 
     def state(self, *, faulted: bool) -> dict[str, Any]:
         """Returns what `restore` needs; after a fault the environment's own state is not to be trusted."""
@@ -195,9 +210,12 @@ class World:
             own = None if faulted or not self._has_state() else self._stateful.get_state()
         except Exception as error:
             raise StateFileError(f"{self.name} raised {type(error).__name__} in get_state: {error}") from error
-        if own is None and self.actions is None:
-            raise StateFileError(f"{self.name} failed within a cycle and its actions cannot be replayed")
         actions = None if self.actions is None else np.array(self.actions)
+        if self._taken is not None:
+            width = spaces.flatdim(self.action_space)
+            actions = np.array(self._taken).reshape(len(self._taken), width)
+        if own is None and actions is None:
+            raise StateFileError(f"{self.name} failed within a cycle and its actions cannot be replayed")
         return {"own": own, "actions": actions, "hash": self.hash, "cycle": self.cycle}
 
     def restore(self, state: dict[str, Any], *, between_episodes: bool) -> None:
@@ -212,13 +230,18 @@ class World:
             self._stateful.set_state(state["own"])
             if self.actions is not None and state["actions"] is not None:
                 self.actions.extend(state["actions"].tolist())
+            elif self._taken is not None and state["actions"] is not None:
+                self._taken.extend(state["actions"])
             self.hash, self.cycle = state["hash"], state["cycle"]
             return
-        actions = state["actions"].tolist()
+        if self._labels is not None:
+            actions = [self._start + index for index in state["actions"].tolist()]
+        else:
+            actions = [spaces.unflatten(self.action_space, row) for row in state["actions"]]
         if not (between_episodes and not actions):
             self.begin()
-        for done, index in enumerate(actions, 1):
-            _, _, terminated, truncated, _ = self.step(self._start + index)
+        for done, action in enumerate(actions, 1):
+            _, _, terminated, truncated, _ = self.step(action)
             if (terminated or truncated) and not (between_episodes and done == len(actions)):
                 self.begin()
         if self.hash != state["hash"]:
@@ -233,22 +256,27 @@ class World:
             self._env.close()
 
     def _mask(self, info: Any) -> Any:
-        """Returns the `action_mask` of an `info` in the agent's labels, or None where there is none."""
+        """Returns the joint action mask of `info["action_mask"]`, or of the environment's `action_masks()`, in the
+        agent's labels; None where there is none.
+        """
         if not isinstance(info, dict):
             raise self._fault(f"returned info {info!r}, not a dictionary")
         given = info.get("action_mask")
-        if given is None or self._labels is None:
-            return given
+        if given is None:
+            if self._masks is None:
+                return None
+            given = self._masks()
         try:
-            mask = np.asarray(given, np.bool_)
-        except ValueError:  # rows of unlike length
-            mask = np.empty(0, np.bool_)
-        if mask.shape != (len(self._labels),) or not mask.any():
+            mask = joint_mask(self.action_space, given)
+        except ValueError:
+            mask = np.zeros(1, np.bool_)
+        if not mask.any():
+            count = ActionCodec(self.action_space).count
             raise self._fault(
-                f"gave action_mask {given!r}; it must hold a truth value for each of {len(self._labels)} actions, "
-                f"at least one of them True"
+                f"gave action_mask {given!r}; it must hold a truth value for each of {count} actions, at least one "
+                "of them True"
             )
-        return mask[np.array(self._labels) - self._start]
+        return mask if self._labels is None else mask[np.array(self._labels) - self._start]
 
     def _has_state(self) -> bool:
         env: Any = self._env
@@ -260,10 +288,51 @@ class World:
         return EnvironmentFaultError(f"environment {self.name} {what} (cycle {self.cycle + 1}, seed {self.seed})")
 
 
-def _declared(rewards: tuple[float, ...]) -> str:
-    if len(rewards) <= 12:
-        return f"its row declares {', '.join(f'{reward:g}' for reward in rewards)}"
-    return f"its row declares {len(rewards)} rewards from {rewards[0]:g} to {rewards[-1]:g}"
+def joint_mask(space: spaces.Space[Any], given: Any) -> NDArray[np.bool_]:
+    """Returns a mask as bool[joint actions], the first component fastest as in `ActionCodec`.
+
+    Args:
+        space: the action space, Discrete or of several components.
+        given: bool[joint actions]; or for several components a tuple of the mask of each, as Gymnasium's spaces take
+            them, or these one after the other, as Stable-Baselines3 takes them.
+
+    Raises:
+        ValueError: if it is none of these.
+
+    Example:
+        >>> joint_mask(spaces.MultiDiscrete([2, 3]), [1, 0, 1, 0, 1]).tolist()
+        [True, False, False, False, True, False]
+    """
+    codec = ActionCodec(space)
+    if isinstance(given, tuple):
+        given = np.concatenate([np.ravel(part) for part in given])
+    mask = np.asarray(given, np.bool_).ravel()
+    if len(codec.sizes) > 1 and mask.size == sum(codec.sizes):
+        parts = np.split(mask, np.cumsum(codec.sizes)[:-1])
+        mask = np.ones(1, np.bool_)
+        for part in parts:
+            mask = np.outer(part, mask).ravel()
+    if mask.size != codec.count:
+        raise ValueError(f"{mask.size} truth values for {codec.count} actions")
+    return mask
+
+
+def _legality(row: EnvironmentRow) -> Callable[[Any], bool]:
+    """Returns a function from rewards to whether the row allows them."""
+    if row.rewards is not None:
+        return frozenset(row.rewards).__contains__
+    low, high = row.reward_range or (-math.inf, math.inf)
+    return lambda reward: bool(low <= reward <= high) and math.isfinite(reward)
+
+
+def _declared(row: EnvironmentRow) -> str:
+    if row.reward_range is None:
+        return "a reward is a finite number"
+    if row.rewards is None:
+        return f"its row declares {row.low:g} to {row.high:g}"
+    if len(row.rewards) <= 12:
+        return f"its row declares {', '.join(f'{reward:g}' for reward in row.rewards)}"
+    return f"its row declares {len(row.rewards)} rewards from {row.low:g} to {row.high:g}"
 
 
 def _membership(space: spaces.Space[Any]) -> Callable[[Any], bool]:
@@ -313,7 +382,13 @@ def _encoder(space: spaces.Space[Any]) -> Callable[[Any], bytes]:
         return lambda value: b"".join([part(value[key]) for key, part in named])
     if isinstance(space, spaces.Text):
         return lambda value: value.encode() + b"\0"
+    if isinstance(space, spaces.Sequence):
+        item = _encoder(space.feature_space)
+        items = partial(iterate, space.stacked_feature_space) if space.stack else iter
+        return lambda value: b"".join([item(each) for each in items(value)]) + b"]"
+    if type(space) not in _GYMNASIUM_SPACES:  # of another package: texts, as MiniGrid's missions are
+        return lambda value: repr(value).encode() + b"\0"
     raise UnsupportedSpaceError(
-        f"observations of {space} cannot be hashed; make them Discrete, Box, MultiDiscrete, MultiBinary, "
-        f"Text, or a Tuple or Dict of those"
+        f"observations of {space} cannot be told apart; wrap the environment so that they are Discrete, Box, "
+        f"MultiDiscrete, MultiBinary, Text, Sequence, or a Tuple or Dict of those"
     )

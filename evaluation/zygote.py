@@ -11,6 +11,7 @@ of the parent's, takes the stack traces of lives that died.
 import contextlib
 import ctypes
 import faulthandler
+import math
 import mmap
 import os
 import select
@@ -22,18 +23,20 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import msgspec
 
 from aixi.agents.registry import AGENTS, parse_agent
-from aixi.errors import AixiError, EnvironmentFaultError, InvalidValueError
+from aixi.errors import AixiError, EnvironmentFaultError, InvalidValueError, require
 from aixi.evaluation import world
 from aixi.evaluation.complexity import description_hash
 from aixi.evaluation.life import Life
 from aixi.evaluation.messages import (
+    MEMORY_SPENT,
     TICK,
     Begun,
+    Broken,
     Died,
     Lived,
     Message,
@@ -50,10 +53,11 @@ from aixi.evaluation.records import Cell, CellResult, Fault, cell_key, full_opti
 from aixi.evaluation.runner import LifeFaultError, RunResult, run
 from aixi.evaluation.world import find_row, import_modules
 
-_PROGRESS = struct.Struct("<qd")  # cycles lived, sum of their rewards
+_PROGRESS = struct.Struct("<qd")  # cycles lived, average of what is measured
 _WARM_UP_CYCLES = 3
 _CHUNK = 1 << 16
-_BROKEN = 70  # exit status of a child whose own code failed
+_BROKEN = 70  # exit status of a child whose own code failed, and that cannot even say so
+_SHOW_STACK = getattr(signal, "SIGRTMAX", 0)  # the last signal: nobody else's; it ends whoever it is sent to
 _PR_SET_PDEATHSIG = 1
 
 
@@ -75,14 +79,15 @@ def main() -> None:
     while (request := receive(lambda count: os.read(requests, count), Request)) is not None:
         try:
             template = _prepare(request)
+            progress = mmap.mmap(-1, _PROGRESS.size)
+            if hasattr(os, "fork"):
+                _live_in_child(request, template, progress, requests, replies, traces)
+            else:
+                _live_here(request, template, progress, requests, replies, traces)
         except AixiError as error:
             _send(replies, Refused(_plain(str(error))))
-            continue
-        progress = mmap.mmap(-1, _PROGRESS.size)
-        if hasattr(os, "fork"):
-            _live_in_child(request, template, progress, requests, replies, traces)
-        else:
-            _live_here(request, template, progress, requests, replies, traces)
+        except Exception:  # a machine that cannot fork any more, too: no life is to blame
+            _send(replies, Broken(_plain(traceback.format_exc())))
 
 
 _templates: dict[tuple[str, str], CellResult] = {}
@@ -120,6 +125,7 @@ def _live_in_child(
     """Forks a child for a life, and passes on what becomes of it; where the driver is gone, so is the child."""
     reading, writing = os.pipe()
     own, leave, status = os.getpid(), os._exit, _BROKEN
+    _send(replies, Begun(template, forked=True))  # before the life, which may end this process too
     child = os.fork()
     if child == 0:
         try:
@@ -129,14 +135,13 @@ def _live_in_child(
             _write(writing, frame(Lived(_live(request, template, progress, traces))))
             status = 0
         except BaseException:
-            _write(traces, traceback.format_exc().encode())
+            _write(writing, frame(Broken(_plain(traceback.format_exc()))))
         finally:
             leave(status)
     os.close(writing)
     os.set_blocking(reading, False)
     try:
-        _send(replies, Begun(template, forked=True))
-        status, said = _watch(child, reading, progress, requests, replies)
+        status, said = _watch(child, request.memory, reading, progress, requests, replies, traces)
     except BaseException:
         os.kill(child, signal.SIGKILL)
         raise
@@ -148,9 +153,11 @@ def _live_in_child(
         _send(replies, Died(status))
 
 
-def _watch(child: int, reading: int, progress: mmap.mmap, requests: int, replies: int) -> tuple[int, bytes]:
+def _watch(
+    child: int, memory: int | None, reading: int, progress: mmap.mmap, requests: int, replies: int, traces: int
+) -> tuple[int, bytes]:
     """Returns the exit status of a child and all that it has said, which nobody but its descendants can go on with."""
-    said, ends, told = b"", [requests, reading], time.monotonic()
+    said, ends, told, end = b"", [requests, reading], time.monotonic(), _SHOW_STACK
     while True:
         ready, _, _ = select.select(ends, [], [], TICK)
         if requests in ready:  # nothing is asked for during a life: the driver is gone
@@ -166,6 +173,11 @@ def _watch(child: int, reading: int, progress: mmap.mmap, requests: int, replies
         if time.monotonic() - told >= TICK:
             told = time.monotonic()
             _send(replies, Tick(*_PROGRESS.unpack(progress)))
+            if memory is not None and _shared_memory(child) > memory:
+                if end == _SHOW_STACK:
+                    _write(traces, f"{MEMORY_SPENT}\n".encode())
+                os.kill(child, end)
+                end = signal.SIGKILL  # of one that does not heed it
     with contextlib.suppress(BlockingIOError):
         while more := os.read(reading, _CHUNK):
             said += more
@@ -205,15 +217,17 @@ def _live(request: Request, template: CellResult, progress: mmap.mmap, traces: i
     def note(life: Life) -> None:
         nonlocal last
         last = life
-        _PROGRESS.pack_into(progress, 0, life.cycle, life.reward)
+        _PROGRESS.pack_into(progress, 0, life.cycle, life.measured)
 
     _to_nowhere(2)
-    _trace_exits(traces)
+    kill = os.kill
+    _trace_ends(traces)
     faulthandler.enable(traces)
-    if request.deadline is not None:
-        faulthandler.dump_traceback_later(request.deadline, exit=True, file=traces)  # even where C code never returns
+    if request.deadline is not None:  # even where C code never returns
+        seconds = min(request.deadline, threading.TIMEOUT_MAX)  # three centuries; the timer counts no further
+        faulthandler.dump_traceback_later(seconds, exit=True, file=traces)
     began = time.perf_counter()
-    lift = _limit_memory(request.memory)
+    lift = _limit_memory(request.memory, traces)
     seen: RunResult | Life | None
     fault: Fault | None = None
     error: str | None = None
@@ -228,10 +242,9 @@ def _live(request: Request, template: CellResult, progress: mmap.mmap, traces: i
         lift()
         seen = last
         fault, error = _whose(caught, cell, 0 if last is None else last.cycle)
-    faulthandler.cancel_dump_traceback_later()
     if isinstance(seen, RunResult) and seen.interrupted:  # somebody has sent SIGINT to this very process
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGINT)
+        kill(os.getpid(), signal.SIGINT)
     result = msgspec.structs.replace(
         template,
         seconds=time.perf_counter() - began,
@@ -239,25 +252,40 @@ def _live(request: Request, template: CellResult, progress: mmap.mmap, traces: i
         error=None if error is None else _plain(error),
         ended=now(),
     )
-    return result if seen is None else _earned(result, seen)
+    result = result if seen is None else _earned(result, seen)
+    faulthandler.cancel_dump_traceback_later()
+    return result
 
 
 def _earned(result: CellResult, seen: RunResult | Life) -> CellResult:
     """Adds what a life showed, one that was cut off in the middle included."""
-    if isinstance(seen, Life):
-        seen.broken = True
-        cycles, percept_hash, diagnostics = seen.cycle, seen.world.hash, seen.diagnostics()
-    else:
-        cycles, percept_hash, diagnostics = seen.cycles, seen.percept_hash, seen.diagnostics
-    return msgspec.structs.replace(
-        result,
-        cycles=cycles,
-        average_reward=seen.average_reward if cycles else None,
-        bits_per_percept=seen.bits_per_percept,
-        percept_hash=percept_hash,
-        curve=pack_curve(seen.curve),
-        model_bits=diagnostics.get("model_bits", 0.0),
+    cycles, percept_hash = (seen.cycle, seen.world.hash) if isinstance(seen, Life) else (seen.cycles, seen.percept_hash)
+    result = msgspec.structs.replace(
+        result, cycles=cycles, average_reward=seen.measured if cycles else None, percept_hash=percept_hash
     )
+    try:  # these are the agent's own words
+        if isinstance(seen, Life):
+            seen.broken = True
+        diagnostics = seen.diagnostics() if isinstance(seen, Life) else seen.diagnostics
+        bits = seen.bits_per_percept
+        return msgspec.structs.replace(
+            result,
+            bits_per_percept=None if bits is None else _total("percept_bits", bits),
+            curve=pack_curve(seen.curve),
+            model_bits=_total("model_bits", diagnostics.get("model_bits", 0.0)),
+        )
+    except BaseException as error:
+        if result.fault is not None:
+            return result
+        what = f"agent {result.cell.agent} cannot tell its totals: {type(error).__name__}: {error}"
+        what += f" (environment {result.cell.environment}, seed {result.cell.seed})"
+        return msgspec.structs.replace(result, fault="agent", error=_plain(what))
+
+
+def _total(name: str, value: float) -> float:
+    """Returns a total of an agent's diagnostics as the plain number that can be stored."""
+    require(not math.isnan(value), f"{name} must be a number of bits, got {value}")
+    return float(value)
 
 
 def _whose(error: BaseException, cell: Cell, cycles: int) -> tuple[Fault, str]:
@@ -277,30 +305,59 @@ def _whose(error: BaseException, cell: Cell, cycles: int) -> tuple[Fault, str]:
     return "agent", f"{what} (environment {cell.environment}, {where})"
 
 
-def _limit_memory(memory: int | None) -> Callable[[], object]:
-    """Lets this process take so many bytes more, where the system has such a limit; returns what lifts it again."""
+def _limit_memory(memory: int | None, traces: int) -> Callable[[], object]:
+    """Lets this process take so many bytes more, where the system has such a limit; returns what lifts it again.
+
+    The limit knows no memory that may be shared; of that the parent takes care (`_watch`), and asks for the stack.
+    """
     if memory is None or sys.platform != "linux":
         return lambda: None
+    faulthandler.register(_SHOW_STACK, traces, chain=True)
     import resource
 
     pages = int(Path("/proc/self/statm").read_text().split()[5])
     before = resource.getrlimit(resource.RLIMIT_DATA)
-    limit = pages * resource.getpagesize() + memory
+    limit = min(pages * resource.getpagesize() + memory, sys.maxsize)
     most = before[1] if before[1] != resource.RLIM_INFINITY else limit
     resource.setrlimit(resource.RLIMIT_DATA, (min(limit, most), before[1]))
     return lambda: resource.setrlimit(resource.RLIMIT_DATA, before)
 
 
-def _trace_exits(traces: int) -> None:
-    """Makes `os._exit`, which leaves nothing behind, tell where in the life it was called."""
-    leave, own = os._exit, os.getpid()
+def _shared_memory(process: int) -> int:
+    """Returns the bytes of memory that may be shared, anonymous or in files of it, that a process has touched.
 
-    def tell(status: int) -> NoReturn:
-        if os.getpid() == own:
-            faulthandler.dump_traceback(traces)
-        leave(status)
+    Files on a disk are not counted: the system can write them back.
+    """
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+    except OSError:  # another system, or the process is gone
+        return 0
+    _, _, found = status.partition("RssShmem:")
+    return int(found.split()[0]) * 1024 if found else 0
 
-    os._exit = tell
+
+def _trace_ends(traces: int) -> None:
+    """Makes what ends this process or its parent, and leaves nothing behind, tell where in the life it was called."""
+    own, parent = os.getpid(), os.getppid()
+
+    def traced(end: Callable[..., Any], aim: Callable[..., tuple[int, int | None]]) -> Callable[..., Any]:
+        def tell(*arguments: Any, **named: Any) -> Any:
+            victim, number = aim(*arguments, **named)
+            deadly = number is None or (0 < number < signal.NSIG and signal.getsignal(number) == signal.SIG_DFL)
+            if deadly and os.getpid() == own and (victim <= 0 or victim in (own, parent)):
+                faulthandler.dump_traceback(traces)
+            return end(*arguments, **named)
+
+        return tell
+
+    for module, name, aim in (
+        (os, "_exit", lambda status: (own, None)),
+        (os, "kill", lambda victim, number: (victim, number)),
+        (os, "killpg", lambda group, number: (group, number)),  # theirs has the parent's number
+        (signal, "raise_signal", lambda number: (own, number)),
+    ):
+        if hasattr(module, name):
+            setattr(module, name, traced(getattr(module, name), aim))
 
 
 def _die_with(parent: int) -> None:

@@ -32,6 +32,7 @@ from aixi.agents.planning.search_tree import (
     PERCEPTS,
     ROOT,
     SIMULATIONS,
+    MaskRule,
     RewardCode,
     Scratch,
     SearchTree,
@@ -121,7 +122,6 @@ class _Worker:
         self.rng, self.model_rng = generator_state(choices), generator_state(percepts)
         self.totals = np.zeros(4, np.int64)
         self.scratch = Scratch(
-            everything=np.ones(actions, np.bool_),
             words=np.zeros(words, np.uint64),
             nodes=np.zeros(horizon, np.int64),
             chosen=np.zeros(horizon, np.int64),
@@ -180,7 +180,7 @@ class RhoUCT:
         actions: number of actions.
         percept_bits: width of a percept.
         reward: where the reward stands in it.
-        reward_range: of a real cycle.
+        reward_range: of a real cycle; `reward_range` may be set anew where it is learnt.
         seed: the only source of randomness.
         horizon: cycles looked ahead.
         simulations: budget of a search; or else
@@ -188,6 +188,7 @@ class RhoUCT:
         ucb_constant: C of UCB on returns normalised to [0, 1].
         reuse_tree: whether the subtree behind the real percept is kept.
         threads: root-parallel searches, each over its own model; results depend on their number, not on timing.
+        rule: which actions are allowed after a percept; all, if None.
 
     Raises:
         InvalidValueError: on a value out of its range, or if not exactly one budget is given.
@@ -207,12 +208,14 @@ class RhoUCT:
         ucb_constant: float = UCB_CONSTANT,
         reuse_tree: bool = True,
         threads: int = 1,
+        rule: MaskRule | None = None,
     ) -> None:
         check_search(horizon, simulations, milliseconds, ucb_constant, threads)
         self.horizon, self.simulations, self.milliseconds = horizon, simulations, milliseconds
         self.ucb_constant, self.reuse_tree, self.threads = ucb_constant, reuse_tree, threads
         self._actions, self._reward = actions, reward
-        self._low, self._span = reward_range.low, (reward_range.high - reward_range.low) or 1.0
+        self._rule = rule or MaskRule(np.zeros(2, np.int64), np.ones((1, actions), np.bool_))
+        self.reward_range = reward_range
         words = -(-percept_bits // 64)
         choice, *workers = seed.spawn(threads + 1)
         self._rng = generator_state(choice)
@@ -279,14 +282,15 @@ class RhoUCT:
             worker.tree,
             worker.scratch,
             self._reward,
+            self._rule,
             mask,
             worker.rng,
             worker.model_rng,
             simulations,
             self.horizon,
             self.ucb_constant,
-            self._low,
-            self._span,
+            self.reward_range.low,
+            (self.reward_range.high - self.reward_range.low) or 1.0,
         )
 
     def advance(self, action: int, words: NDArray[np.uint64]) -> None:

@@ -46,17 +46,27 @@ class Scratch(NamedTuple):
     """What one simulation works in.
 
     Attributes:
-        everything: bool[A], the mask that allows every action.
         words: uint64[W], the percept drawn last.
         nodes, chosen: int64[horizon], decision node and action of each cycle inside the tree.
         rewards: float64[horizon].
     """
 
-    everything: NDArray[np.bool_]
     words: NDArray[np.uint64]
     nodes: NDArray[np.int64]
     chosen: NDArray[np.int64]
     rewards: NDArray[np.float64]
+
+
+class MaskRule(NamedTuple):
+    """Which actions are allowed after a percept, where that follows from some bits of it.
+
+    Attributes:
+        position: int64[2], the first of these bits, and their number; without any, one row tells for all percepts.
+        allowed: bool[2^width, A], at least one action a row.
+    """
+
+    position: NDArray[np.int64]
+    allowed: NDArray[np.bool_]
 
 
 class RewardCode(NamedTuple):
@@ -74,8 +84,8 @@ class RewardCode(NamedTuple):
 
 
 @inlined
-def _reward_code(words: NDArray[np.uint64], position: Integer, width: Integer) -> Integer:
-    """Returns the reward's code out of a percept; it may reach over into a second word."""
+def _number(words: NDArray[np.uint64], position: Integer, width: Integer) -> Integer:
+    """Returns so many bits of a percept as a number; they may reach over into a second word."""
     word, shift = position >> 6, position & 63
     code = words[word] >> np.uint64(shift)
     if shift + width > 64:
@@ -178,6 +188,7 @@ def simulate(
     tree: Any,
     scratch: Any,
     reward: Any,
+    rule: Any,
     mask: ActionMask,
     rng: NDArray[np.uint64],
     model_rng: NDArray[np.uint64],
@@ -194,6 +205,7 @@ def simulate(
         tree: the `SearchTree`, with room for one more node a simulation.
         scratch: the `Scratch`.
         reward: the `RewardCode`.
+        rule: the `MaskRule`, for what follows the root.
         mask: bool[A], actions allowed at the root.
         rng: uint64[1], choices of actions.
         model_rng: uint64[1], percepts.
@@ -206,29 +218,32 @@ def simulate(
     words, rewards = scratch.words, scratch.rewards
     nodes, chosen = scratch.nodes, scratch.chosen
     position, width = reward.position[0], reward.position[1]
+    mask_position, mask_width = rule.position[0], rule.position[1]
+    everything = rule.allowed[0]  # if nothing is ruled
     start = mark(model)
     for _ in range(simulations):
         node: Integer = ROOT
         depth = 0
         inside = True
+        allowed = mask
         for cycle in range(horizon):
             if inside and tree.visits[node] == 0:
                 inside = False
             if inside:
-                action = select(tree, node, mask if node == ROOT else scratch.everything, rng, exploration, low, span)
+                action = select(tree, node, allowed, rng, exploration, low, span)
                 nodes[depth], chosen[depth] = node, action
                 depth += 1
             else:
-                # The root's mask binds a roll-out's first action as well.
                 action = next_below(rng, actions)
-                while cycle == 0 and not mask[action]:
+                while not allowed[action]:
                     action = next_below(rng, actions)
             condition(model, action)
             sample(model, model_rng, words)
-            code = _reward_code(words, position, width)
+            code = _number(words, position, width)
             rewards[cycle] = reward.values[code]
             if not reward.valid[code]:
                 tree.totals[INVALID_REWARDS] += 1
+            allowed = rule.allowed[_number(words, mask_position, mask_width)] if mask_width else everything
             if inside and cycle + 1 < horizon:  # what lies at the horizon is not counted (algorithm 1), nor kept
                 slot = _slot(tree, node * actions + action, words)
                 child = tree.table[slot]

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from aixi.errors import require
 from aixi.evaluation.commands.shared import Imports, Json, check_json, import_all, write_json
 
 
@@ -28,12 +29,23 @@ def envs_command(
     name: Annotated[
         str | None, typer.Argument(help="Tell what is known of one environment.", show_default=False)
     ] = None,
+    format: Annotated[str, typer.Option(help="text, or md: a page with all that is known of each.")] = "text",
     json: Json = None,
     modules: Imports = None,
 ) -> None:
     """List the environments, or what is known of one."""
     from aixi.environments import ENVIRONMENTS
 
+    require(format in ("text", "md"), f"format must be text or md, got {format!r}")
+    if format == "md":
+        from aixi.evaluation.catalogue import environment_page
+        from aixi.evaluation.world import find_row
+
+        require(json is None, "--format md is a page, not JSON; leave out either it or --json")
+        import_all(modules)
+        rows = list(ENVIRONMENTS) if name is None else [find_row(name)]
+        print(environment_page(rows), end="")
+        return
     if name is None:
         _list("environments", ENVIRONMENTS, json, modules)
         return
@@ -43,16 +55,21 @@ def envs_command(
     import_all(modules)
     row = find_row(name)
     anchors = {"random": row.random, "constant": row.constant, "best": row.best}
+    found = {key: anchor for key, anchor in anchors.items() if anchor is not None}
+    per = "a cycle" if row.measure == "reward" else "an episode"
+    span = None if row.reward_range is None else f"{row.low:g} to {row.high:g}"
+    listed = None if row.rewards is None else ", ".join(f"{reward:g}" for reward in row.rewards)
     known: dict[str, Any] = {"name": row.name, "summary": row.summary, "rewards": row.rewards}
+    known |= {"reward_range": row.reward_range, "measure": row.measure}
     known |= {"description_bits": description_bits(row), "episodic": row.episodic, "tags": row.tags}
     lines = [
         ("", row.summary),
-        ("rewards", ", ".join(f"{reward:g}" for reward in row.rewards)),
-        *((key, f"{anchor.value:.4g} a cycle: {anchor.source}") for key, anchor in anchors.items()),
+        ("rewards", listed or span or "not declared"),
+        *((key, f"{anchor.value:.4g} {per}: {anchor.source}") for key, anchor in found.items()),
         ("description", f"{known['description_bits']:,.1f} bits"),
         ("tags", ", ".join(row.tags)),
     ]
-    document = known | {key: {"value": item.value, "source": item.source} for key, item in anchors.items()}
+    document = known | {key: {"value": item.value, "source": item.source} for key, item in found.items()}
     _show(json, document, lines)
 
 

@@ -1,6 +1,7 @@
 """Scores at the command line, and what is made of stored lives."""
 
 import contextlib
+import math
 import shlex
 import sys
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from aixi.errors import InvalidValueError, at_least
+from aixi.errors import InvalidValueError, at_least, require
 from aixi.evaluation.commands.shared import INTERRUPTED, Imports, Json, check_json, write_json
 
 Suite = Annotated[str, typer.Option(help="Name of a suite, or the path of its TOML file.")]
@@ -35,9 +36,20 @@ Weighting = Annotated[
         help="tempered, literal, strata, uniform, or the name or path of a value weighting.",
     ),
 ]
+RetryFailed = Annotated[
+    bool, typer.Option("--retry-failed", help="Live stored lives that failed again, with a longer --deadline, say.")
+]
 Relabel = Annotated[bool, typer.Option(help="Permute discrete actions by the seed.")]
 Reference = Annotated[bool, typer.Option(help="Show the agents whose lives come with the package.")]
 _DEFAULT_SUITE = "core"
+_OF_A_STORE = {  # what `report` can choose from a store alone, as the user wrote it
+    "agents": "the agents",
+    "suite": "--suite",
+    "weights": "--weights",
+    "reference": "--reference or --no-reference",
+    "relabel": "--relabel or --no-relabel",
+    "modules": "--import",
+}
 
 
 def score_command(
@@ -63,6 +75,7 @@ def score_command(
     deadline: Deadline = 86_400,
     memory: Memory = None,
     cluster: Cluster = None,
+    retry_failed: RetryFailed = False,
     relabel: Relabel = True,
     json: Json = None,
     modules: Imports = None,
@@ -96,6 +109,7 @@ def score_command(
                 deadline=deadline,
                 memory=_bytes(memory),
                 executor=executor,
+                retry_failed=retry_failed,
                 on_cell=view.end,
                 on_tick=view.tell,
             )
@@ -109,6 +123,7 @@ def score_command(
 
 
 def report_command(
+    context: typer.Context,
     store: Annotated[Path, typer.Argument(help="Store of a score, or the file that its --json wrote.")],
     agents: Annotated[
         list[str] | None, typer.Argument(help="In text form.  [default: all of the store]", show_default=False)
@@ -126,6 +141,7 @@ def report_command(
 ) -> None:
     """Write what stored lives show; nothing is lived again."""
     from aixi.evaluation import screen
+    from aixi.evaluation.cells import load_result, rescore
     from aixi.evaluation.files import check_writable, write_whole
     from aixi.evaluation.report import FORMATS, export
 
@@ -133,7 +149,24 @@ def report_command(
         raise InvalidValueError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")
     target = output or Path(f"report.{format}")
     check_writable(target)
-    result = _stored(store, suite, agents, weights, reference, relabel, modules)
+    if store.suffix == ".json":
+        result = load_result(store)
+        sources = {name: context.get_parameter_source(name) for name in _OF_A_STORE}
+        chosen = [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+        if chosen:
+            names = ", ".join(_OF_A_STORE[name] for name in chosen)
+            raise InvalidValueError(f"{store} is a finished table, nothing in it can be chosen; leave out {names}")
+    else:
+        result = rescore(
+            store,
+            suite,
+            agents=agents,
+            weighting=weights,
+            reference=reference,
+            relabel=relabel,
+            imports=modules or (),
+        )
+        result.command = _command()
     content = export(result, format)
     write_whole(target, content)
     agents_shown = screen.counted(len(result.agents), "agent")
@@ -178,6 +211,7 @@ def tune_command(
     deadline: Deadline = 86_400,
     memory: Memory = None,
     cluster: Cluster = None,
+    retry_failed: RetryFailed = False,
     json: Json = None,
     modules: Imports = None,
 ) -> None:
@@ -201,6 +235,7 @@ def tune_command(
             deadline=deadline,
             memory=_bytes(memory),
             executor=executor,
+            retry_failed=retry_failed,
             on_cell=view.end,
             on_tick=view.tell,
         )
@@ -218,35 +253,6 @@ def _suite(name: str, quick: bool) -> Any:
     return load_suite("quick" if quick else name)
 
 
-def _stored(
-    store: Path,
-    suite: str,
-    agents: list[str] | None,
-    weights: str,
-    reference: bool,
-    relabel: bool,
-    modules: list[str] | None,
-) -> Any:
-    """Returns the table of a store, or the one that a JSON file holds."""
-    from aixi.evaluation.cells import load_result, rescore
-
-    if store.suffix == ".json":
-        if agents:
-            raise InvalidValueError(f"{store} is a finished table; agents can be chosen from a store alone")
-        return load_result(store)
-    result = rescore(
-        store,
-        suite,
-        agents=agents,
-        weighting=weights,
-        reference=reference,
-        relabel=relabel,
-        imports=modules or (),
-    )
-    result.command = _command()
-    return result
-
-
 @contextlib.contextmanager
 def _place(cluster: str | None, workers: int | None) -> Iterator[tuple[Any, int]]:
     """Yields where lives are lived, an executor or None for processes here, and how many at a time."""
@@ -262,7 +268,10 @@ def _place(cluster: str | None, workers: int | None) -> Iterator[tuple[Any, int]
 
 
 def _bytes(gigabytes: float | None) -> int | None:
-    return None if gigabytes is None else round(gigabytes * 1e9)
+    if gigabytes is None:
+        return None
+    require(1e-9 <= gigabytes < math.inf, f"memory must be a finite number of GB, one byte at least, got {gigabytes}")
+    return round(gigabytes * 1e9)
 
 
 def _command() -> str:

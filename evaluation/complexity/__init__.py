@@ -7,9 +7,10 @@ a machine that knows Python, NumPy and the Gymnasium API.
 Canonical source, step by step:
 
 1. Start from `__init__`, `reset` and `step` of the class, and follow every name: methods, class attributes,
-   base classes, functions and constants, through every module of the environment's own package (`closure`). Python,
-   NumPy and Gymnasium's API are free, engines are free and flagged (`modules`). A name from anywhere else is an error,
-   so that no import hides a description. Files that the code reads are charged (`data`).
+   base classes, functions and constants, through every module of the environment's own package, and of Gymnasium's
+   environments if it builds on one (`closure`). Python, NumPy and Gymnasium's API are free, engines are free and
+   flagged (`modules`). A name from anywhere else is an error, so that no import hides a description. Files that the
+   code reads are charged, and those that an engine reads for it, such as a game's ROM (`data`).
 2. Leave out documentation, annotations, rendering, logging, checks of arguments (a condition that only raises), and
    assignments to what is never read (`cleaning`).
 3. Put definitions in the order of their use, so that neither their place nor their file matters (`closure`).

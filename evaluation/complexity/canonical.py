@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from aixi.errors import InvalidValueError
 from aixi.evaluation.complexity.cleaning import shows
 from aixi.evaluation.complexity.closure import Closure
+from aixi.evaluation.complexity.data import engine_files
 from aixi.evaluation.complexity.modules import is_free
 from aixi.evaluation.complexity.naming import Naming
 from aixi.evaluation.complexity.writer import write
@@ -93,7 +94,7 @@ def canonical(
         rename: False keeps identifiers as the author wrote them.
 
     Raises:
-        InvalidValueError: if an argument is no plain value.
+        InvalidValueError: if an argument is no plain value, or an engine's data are not there.
     """
     naming = Naming(closure, rename=rename)
     pieces = [
@@ -109,8 +110,9 @@ def canonical(
         number += not is_free(module)
         word = name if is_free(module) else naming.word(number)
         pieces.append(Piece(name, "wrapper", f"{word}({_call(wrapper, naming, number)})".encode()))
-    for path, content in closure.files.items():
-        pieces.append(Piece(PurePath(path).name, "data", b"%d:%b" % (len(content), content)))
+    read = [(PurePath(path).name, content) for path, content in closure.files.items()]
+    for name, content in [*read, *engine_files(closure.engines, arguments or {})]:
+        pieces.append(Piece(name, "data", b"%d:%b" % (len(content), content)))
     broken = [piece._replace(content=b"\n" + piece.content) for piece in pieces[1:]]
     return Canonical([*pieces[:1], *broken], closure.free, closure.engines)
 

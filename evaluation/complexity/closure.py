@@ -58,7 +58,8 @@ class Closure:
     """The definitions that an environment's dynamics reach, in an order that does not depend on the files' own.
 
     Code is followed from the entry methods in the order of its calls: methods, class attributes, base classes,
-    functions and constants, through every module of the environment's own package.
+    functions and constants, through every module of the environment's own package and of Gymnasium's environments,
+    which others build upon.
 
     Args:
         entry_point: `module:Class` of the environment.
@@ -80,7 +81,7 @@ class Closure:
     def __init__(self, entry_point: str, wrappers: Sequence[str] = ()) -> None:
         points = [entry_point, *wrappers]
         self._class = entry_point.partition(":")[2]
-        self._packages = {point.partition(":")[0].partition(".")[0] for point in points}
+        self._packages = {"gymnasium", *(point.partition(":")[0].partition(".")[0] for point in points)}
         self.protocol = {*(_WRAPPER_METHODS if wrappers else _METHODS), *_PROTOCOL}
         self._modules: dict[str, Module] = {}
         self._facts: dict[int, _Facts] = {}  # of each piece of code as it stands, by its identity

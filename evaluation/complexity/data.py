@@ -3,12 +3,13 @@
 import ast
 import os
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from aixi.errors import InvalidValueError
-from aixi.evaluation.complexity.modules import Module, locate
+from aixi.evaluation.complexity.modules import ENGINES, Module, locate
 from aixi.evaluation.complexity.trees import walk
 
 FreeName: TypeAlias = Callable[[ast.expr], str | None]  # the full name of what Python or NumPy provides, or None
@@ -76,6 +77,24 @@ def read_files(node: ast.AST, module: Module, free_name: FreeName, files: dict[s
             elif function.attr in _READING_METHODS:
                 given = reader.value(call.args[0]) if call.args else None
                 call.args[:1] = [_number(reader.charge(given, call, files))]
+
+
+def engine_files(engines: Iterable[str], arguments: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:
+    """Yields name and content of the files that engines read for an environment of these arguments.
+
+    Raises:
+        InvalidValueError: if the arguments name no file.
+    """
+    for engine in engines:
+        name, folder = ENGINES[engine].data, _folder(engine)
+        if not name:
+            continue
+        path = Path(folder or "", name.format_map(defaultdict(str, arguments)))
+        if folder is None or not path.is_file():
+            raise InvalidValueError(
+                f"the description reads {name} of {engine}, and {path} is no file; give its arguments"
+            )
+        yield path.name, path.read_bytes()
 
 
 def _charged(node: ast.expr) -> bool:

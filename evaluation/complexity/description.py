@@ -13,7 +13,7 @@ import gymnasium
 import msgspec
 
 from aixi.environments import ENVIRONMENTS
-from aixi.environments.registry import EnvironmentRow
+from aixi.environments.registry import EnvironmentRow, import_package
 from aixi.errors import InvalidValueError, UnknownNameError
 from aixi.evaluation.complexity.canonical import Canonical, Wrapper, canonical, reach, text_of, time_limited
 from aixi.evaluation.complexity.closure import Closure
@@ -138,26 +138,35 @@ class Subject:
 
         Raises:
             UnknownNameError: if there is no such environment.
-            InvalidValueError: if Gymnasium knows it by a function, or does not know a wrapper's arguments.
+            InvalidValueError: if Gymnasium knows it by a function, or does not know a wrapper's arguments; or if the
+            package that it comes from is not installed.
         """
         if isinstance(environment, EnvironmentRow):
-            return cls(environment.name, environment.entry_point, environment.kwargs, _wrappers(environment.name))
+            import_package(environment)
+            name = environment.name
+            if not environment.entry_point:
+                return cls._registered(name)
+            return cls(name, environment.entry_point, environment.kwargs, _wrappers(name))
         module, colon, name = environment.rpartition(":")
         if colon:
             import_modules([module])
         if name in ENVIRONMENTS:
             return cls.find(ENVIRONMENTS[name])
         if name in gymnasium.registry:
-            spec = gymnasium.registry[name]
-            if not isinstance(spec.entry_point, str):
-                raise InvalidValueError(
-                    f"{name} is registered by {spec.entry_point!r}, whose source is not to be found; "
-                    f"register it as 'module:Class'"
-                )
-            return cls(name, spec.entry_point, spec.kwargs, _wrappers(name))
+            return cls._registered(name)
         if colon:
             return cls(environment, environment)
         raise UnknownNameError(f"unknown environment {name!r}; give a registered id, module:id or module:Class")
+
+    @classmethod
+    def _registered(cls, name: str) -> "Subject":
+        spec = gymnasium.spec(name)
+        if not isinstance(spec.entry_point, str):
+            raise InvalidValueError(
+                f"{name} is registered by {spec.entry_point!r}, whose source is not to be found; "
+                f"register it as 'module:Class'"
+            )
+        return cls(name, spec.entry_point, spec.kwargs, _wrappers(name))
 
 
 def _wrappers(name: str) -> tuple[Wrapper, ...]:

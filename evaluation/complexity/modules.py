@@ -24,17 +24,22 @@ class Engine(NamedTuple):
         bits: its declared length: raw LZMA1 (see `coders`) of its C and C++ sources, comments and superfluous
             blanks taken out.
         source: of which version and files.
+        data: the file beside the engine that holds what is the environment's own, with arguments of the environment
+            in braces; it is charged as the environment's.
     """
 
     bits: float
     source: str
+    data: str = ""
 
 
 ENGINES = {
     "Box2D": Engine(369_752.0, "pybox2d 2.3.10-4-g0964332, folder Box2D: 92 files"),
     "pymunk": Engine(375_128.0, "Chipmunk2D 7.0.3-51-gf2f3d66, folders src and include: 63 files"),
     "mujoco": Engine(3_062_632.0, "MuJoCo 3.12.0-31-ga7255075b, engine, user, xml, thread and headers: 166 files"),
-    "ale_py": Engine(1_301_016.0, "ALE 0.12.1-1-ga9a043e2, src/ale without its Python part: 354 files; no ROM"),
+    "ale_py": Engine(
+        1_301_016.0, "ALE 0.12.1-1-ga9a043e2, src/ale without its Python part: 354 files; no ROM", "roms/{game}.bin"
+    ),
 }
 
 

@@ -6,11 +6,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
-from aixi.evaluation.intervals import FEWEST_SEEDS, Interval
+from aixi.evaluation.intervals import Interval
+from aixi.evaluation.report.columns import Columns, print_columns
 from aixi.evaluation.report.figures import number
 from aixi.evaluation.report.page import percent, span, verdict
+from aixi.evaluation.report.remarks import UNTRUSTED, remarks, seed_count
 from aixi.evaluation.results import Pair, ScoreResult
-from aixi.evaluation.screen import make_table, print_table
 
 _MOST_SEEDS = 100_000
 _STYLES = {"better": "green", "worse": "red"}
@@ -25,32 +26,41 @@ def show_pair(screen: Console, result: ScoreResult, pair: Pair) -> None:
         pair: one of its pairs.
     """
     first, second = result.agents[pair.first], result.agents[pair.second]
-    seeds = f"{len(result.seeds)} seed{'s' if len(result.seeds) != 1 else ''}"
+    kept = [name for name, environment in result.environments.items() if environment.excluded is None]
+    names = sorted(kept, key=lambda name: _size(pair.environments.get(name)), reverse=True)
+    differences = [pair.difference, *map(pair.environments.get, names)]
+    means = [
+        [row.mean, *(row.environments[name].mean if name in row.environments else None for name in names)]
+        for row in (first, second)
+    ]
+    weights = [percent(result.environments[name].weights[result.weighting], 1) for name in names]
     screen.print()
     screen.print(
         f"[bold]{escape(pair.first)}[/] less [bold]{escape(pair.second)}[/] on [bold]{escape(result.suite)}[/] "
-        f"v{result.suite_version}  {seeds}  weights {escape(result.weighting)}"
+        f"v{result.suite_version}  {seed_count(result)}  weights {escape(result.weighting)}"
     )
     if result.quick:
         screen.print("[yellow]quick: for trying out, not for publication[/]")
     screen.print()
-    table = make_table(
-        screen, "environment", "weight", "first", "second", "difference", "95 % interval", "the first is", "more seeds"
-    )
-    table.add_row("[bold]score[/]", "", number(first.mean, 3), number(second.mean, 3), *_cells(pair.difference))
-    kept = [name for name, environment in result.environments.items() if environment.excluded is None]
-    for name in sorted(kept, key=lambda name: _size(pair.environments.get(name)), reverse=True):
-        table.add_row(
-            escape(name),
-            percent(result.environments[name].weights[result.weighting], 1),
-            *(number(row.environments[name].mean if name in row.environments else None, 3) for row in (first, second)),
-            *_cells(pair.environments.get(name)),
-        )
-    print_table(screen, table)
+    said: Columns = {
+        "difference": [Text("–" if d is None else number(d.mean, 3), style="bold") for d in differences],
+        "95 % interval": [span(d) + ("" if d is None or d.trustworthy else " ?") for d in differences],
+        "the first is": [Text(verdict(d), style=_STYLES.get(verdict(d), "dim")) for d in differences],
+    }
+    known: Columns = {
+        "first": [number(mean, 3) for mean in means[0]],
+        "second": [number(mean, 3) for mean in means[1]],
+        "weight": ["", *weights],
+        "more seeds": [_more(d) for d in differences],
+    }
+    print_columns(screen, "environment", [Text("score", style="bold"), *names], said, known)
     screen.print()
     screen.print(Text(_summary(pair)))
-    for line in _warnings(result, pair):
+    for line in _doubts(pair):
         screen.print(Text(line, style="yellow"))
+    for remark in remarks(result):
+        for line in (remark.text, *(f"    {reason}" for reason in remark.reasons)):
+            screen.print(Text(line, style="yellow"))
     screen.print(
         "[dim]value: 0 random, 1 best known; differences are paired by seed; more seeds: about so many until the "
         "interval excludes 0, if the difference stays[/]"
@@ -76,14 +86,11 @@ def more_seeds(difference: Interval) -> int | None:
     return max(1, math.ceil(difference.seeds * (difference.half / difference.mean) ** 2 - 1e-9) - difference.seeds)
 
 
-def _cells(difference: Interval | None) -> tuple[str, str, str, str]:
-    if difference is None:
-        return "–", "–", "–", "–"
-    said, more = verdict(difference), more_seeds(difference)
-    style = _STYLES.get(said, "dim")
-    seeds = "" if more == 0 else "–" if more is None else f"> {_MOST_SEEDS:,}" if more > _MOST_SEEDS else f"{more:,}"
-    interval = span(difference) + ("" if difference.trustworthy else " ?")
-    return f"[bold]{number(difference.mean, 3)}[/]", interval, f"[{style}]{said}[/]", seeds
+def _more(difference: Interval | None) -> str:
+    more = None if difference is None else more_seeds(difference)
+    if more is None:
+        return "–"
+    return "" if more == 0 else f"> {_MOST_SEEDS:,}" if more > _MOST_SEEDS else f"{more:,}"
 
 
 def _summary(pair: Pair) -> str:
@@ -94,28 +101,23 @@ def _summary(pair: Pair) -> str:
             f"A life of {pair.first} earns more than one of {pair.second} with probability {pair.improvement:.2f}"
         )
         if pair.dominates:
-            sentences.append("it is at least as good in every environment, so under every weighting")
+            surely = "surely so" if pair.dominates_surely else "though not surely in each"
+            sentences.append(
+                "it is at least as good in every environment on average here, so that it is ahead under every "
+                f"weighting of these means, {surely}"
+            )
         elif pair.swap is not None:
             sentences.append(f"the two draw level if {percent(pair.swap, 1)} of the weight moves")
     return "; ".join(sentences) or f"{pair.first} and {pair.second} cannot be compared as a whole: lives are missing"
 
 
-def _warnings(result: ScoreResult, pair: Pair) -> list[str]:
+def _doubts(pair: Pair) -> list[str]:
     found = [difference for difference in (pair.difference, *pair.environments.values()) if difference is not None]
-    lines = []
     if not found:
-        lines.append("no interval: it takes two seeds that both agents have lived")
-    elif not all(difference.trustworthy for difference in found):
-        lines.append(
-            f"intervals marked ? are not trustworthy: fewer than {FEWEST_SEEDS} seeds, or nearly all their spread "
-            "comes from one environment"
-        )
-    lines += [
-        f"{name} is left out for all agents, since it failed: {environment.excluded}"
-        for name, environment in result.environments.items()
-        if environment.excluded is not None
-    ]
-    return lines
+        return ["no interval: it takes two seeds that both agents have lived"]
+    if not all(difference.trustworthy for difference in found):
+        return [UNTRUSTED]
+    return []
 
 
 def _size(difference: Interval | None) -> float:

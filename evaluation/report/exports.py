@@ -1,6 +1,7 @@
 """A table of scores as a file for people and programs: CSV, JSON, Markdown, Parquet, HTML."""
 
 import csv
+import html
 import importlib
 import importlib.util
 import io
@@ -12,9 +13,11 @@ from typing import Any
 import msgspec
 
 from aixi.errors import InvalidValueError
-from aixi.evaluation.report.figures import number
-from aixi.evaluation.report.page import html_report, rank, span
+from aixi.evaluation.report.figures import number, short_count
+from aixi.evaluation.report.page import html_report, percent, rank, span
+from aixi.evaluation.report.remarks import Remark, doubts, precision_told, remarks, seed_count, tuning_told
 from aixi.evaluation.results import EnvironmentScore, ScoreResult, SeedValue
+from aixi.evaluation.screen import duration
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,25 @@ class Column:
     of: Callable[[Life], Any]
 
 
+_SCORES = [
+    "agent",
+    "score",
+    "95 % interval over seeds",
+    "over seeds and environments",
+    "rank",
+    "interquartile mean",
+    "failed lives",
+    "cycles",
+    "time",
+    "model bits",
+    "tuning budget",
+]
+
+
 def _fault(life: Life) -> str | None:
     place = (life.agent, life.environment, life.seed.seed)
+    if any((loss.agent, loss.environment, loss.seed) == place for loss in life.result.lost):
+        return "worker"
     return next((f.fault for f in life.result.failures if (f.agent, f.environment, f.seed) == place), None)
 
 
@@ -60,7 +80,8 @@ COLUMNS: dict[str, Column] = {
     ),
     "value": Column(
         "float64",
-        "0 random, 1 best known; the lower of 0 and what was earned if the agent failed; empty if the environment did",
+        "0 random, 1 best known; the lower of 0 and what was earned if the agent failed; empty if the environment did, "
+        "0 if the life is lost",
         lambda life: life.seed.value,
     ),
     "average_reward": Column(
@@ -77,10 +98,11 @@ COLUMNS: dict[str, Column] = {
     "seconds": Column("float64", "time lived, in seconds", lambda life: life.seed.seconds),
     "fault": Column(
         "string",
-        "whose fault it was that the life failed, agent or environment; empty if it did not",
+        "whose fault it was that the life failed, agent or environment, or worker if it is lost with whatever should "
+        "have lived it; empty if it did not",
         _fault,
     ),
-    "error": Column("string", "why the life failed; empty if it did not", lambda life: life.seed.error),
+    "error": Column("string", "why the life failed or is lost; empty if it did not", lambda life: life.seed.error),
     "weight": Column(
         "float64",
         "of the environment in the score; 0 if it is left out",
@@ -160,11 +182,14 @@ def _markdown(result: ScoreResult) -> bytes:
         [
             _code(agent),
             number(row.mean, 3),
-            span(row.score) + ("" if row.score is None or row.score.trustworthy else " ?"),
+            *(span(found) + ("" if found is None or found.trustworthy else " ?") for found in (row.score, row.wide)),
             rank(row.rank),
             number(row.interquartile_mean, 3),
             f"{row.failures}",
             f"{row.cycles:,}",
+            duration(row.seconds),
+            short_count(row.model_bits),
+            tuning_told(row.tuning),
         ]
         for agent, row in result.agents.items()
     ]
@@ -176,17 +201,24 @@ def _markdown(result: ScoreResult) -> bytes:
                 for row in result.agents.values()
             ),
             number(environment.constant_value),
+            percent(environment.weights[result.weighting] if environment.excluded is None else None, 1),
         ]
         for name, environment in result.environments.items()
     ]
-    seeds = f"{len(result.seeds)} seed{'s' if len(result.seeds) != 1 else ''}"
-    unsure = any(row.score is not None and not row.score.trustworthy for row in result.agents.values())
+    precision = precision_told(result)
+    said = [_said(Remark(doubt)) for doubt in doubts(result)] + [_said(remark) for remark in remarks(result)]
+    effective = result.effective_numbers.get(result.weighting)
+    count = "" if effective is None else f": {effective:.1f} environments count in effect"
     blocks = [
-        f"### {_code(result.suite)} v{result.suite_version}, {seeds}, weights {_code(result.weighting)}",
+        f"### {_code(result.suite)} v{result.suite_version}, {seed_count(result)}, "
+        f"weights {_code(result.weighting)}{count}",
         *quick,
-        _table(["agent", "score", "95 % interval", "rank", "interquartile mean", "failed lives", "cycles"], scores),
-        *(["? : too few seeds for the interval to be trusted."] if unsure else []),
-        _table(["value (0 random, 1 best known)", *map(_code, result.agents), "best constant action"], values),
+        *([] if precision is None else [precision]),
+        _table(_SCORES, scores),
+        _table(
+            ["value (0 random, 1 best known)", *map(_code, result.agents), "best constant action", "weight"], values
+        ),
+        *said,
     ]
     return ("\n\n".join(blocks) + "\n").encode()
 
@@ -194,6 +226,11 @@ def _markdown(result: ScoreResult) -> bytes:
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [head, ["---", *(["---:"] * (len(head) - 1))], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _said(remark: Remark) -> str:
+    lines = [html.escape(remark.text, quote=False), *(f"- {_code(reason)}" for reason in remark.reasons)]
+    return "\n".join(lines)
 
 
 def _code(text: str) -> str:

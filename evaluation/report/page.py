@@ -9,22 +9,26 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from aixi.evaluation.aggregates import ranks
-from aixi.evaluation.intervals import FEWEST_SEEDS, Interval
+from aixi.evaluation.intervals import Interval
 from aixi.evaluation.report import figures
 from aixi.evaluation.report.figures import Axis, Series, number, short_count
+from aixi.evaluation.report.remarks import dominance, precision_told, ranges, remarks, seed_count
 from aixi.evaluation.results import AgentScore, ScoreResult
 from aixi.evaluation.screen import duration
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 _FOLDER = Path(__file__).parent
 _LONGEST_LABEL = 22
 _SHADES = 5  # on each side of 0
+_REASONS = 6  # of each remark that are open to the eye
 _LEVELS = (0.0, 1.0)  # random and best known
 
 
@@ -74,7 +78,10 @@ def html_report(result: ScoreResult) -> str:
         best=_best(result),
         colours=figures.COLOURS,
         shades=_SHADES,
-        fewest=FEWEST_SEEDS,
+        seeds=seed_count(result),
+        remarks=remarks(result),
+        reasons=_REASONS,
+        precision=precision_told(result),
         unsure=[agent for agent in agents if agent.row.score is not None and not agent.row.score.trustworthy],
         vague=any(agent.row.wide is not None and not agent.row.wide.trustworthy for agent in agents),
         untold=[agent for agent in agents if agent.row.mean is not None and agent.row.score is None],
@@ -111,7 +118,9 @@ def shorten(text: str, longest: int = _LONGEST_LABEL) -> str:
 
 
 @cache
-def _template() -> Template:
+def _template() -> "Template":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # the screen needs this module without it
+
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
@@ -130,6 +139,7 @@ def _template() -> Template:
         "rank": rank,
         "verdict": verdict,
         "ranges": ranges,
+        "dominance": dominance,
         "bits": lambda length: "–" if length is None else f"{length:,.1f}",
         "breakable": breakable,
     }
@@ -190,22 +200,6 @@ def verdict(difference: Interval | None) -> str:
     if difference.low > 0:
         return "better"
     return "worse" if difference.high < 0 else "not told apart"
-
-
-def ranges(numbers: Sequence[int]) -> str:
-    """Returns ascending whole numbers, runs of them by their ends.
-
-    Example:
-        >>> ranges([0, 1, 2, 3, 7]), ranges([])
-        ('0–3, 7', 'none')
-    """
-    runs: list[list[int]] = []
-    for item in numbers:
-        if runs and item == runs[-1][-1] + 1:
-            runs[-1][1:] = [item]
-        else:
-            runs.append([item])
-    return ", ".join("–".join(map(str, run)) for run in runs) or "none"
 
 
 def breakable(text: str) -> Markup:

@@ -1,11 +1,25 @@
-"""The one registry mechanism that predictors, agents and environments share."""
+"""The one registry mechanism that predictors, agents and environments share, and the plugins that fill it.
+
+A package joins by an entry point of the group `aixi.plugins`, whose value is a module that registers when it is
+imported. In its pyproject.toml:
+
+    [project.entry-points."aixi.plugins"]
+    my-worlds = "my_worlds.registrations"
+
+Plugins are imported once a process, when a name is asked for that nobody has registered, or a registry is listed.
+"""
 
 import difflib
 import importlib
+import threading
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, Protocol, TypeVar
 
 from aixi.errors import UnknownNameError
+
+PLUGINS = "aixi.plugins"
+"""The group of entry points."""
 
 
 class Entry(Protocol):
@@ -45,10 +59,9 @@ class Registry(Generic[E]):
         Raises:
             UnknownNameError: with the nearest names, or all of them when none is near.
         """
-        try:
+        if name in self:
             return self._entries[name]
-        except KeyError:
-            raise UnknownNameError(self._unknown(name)) from None
+        raise UnknownNameError(self._unknown(name))
 
     def _unknown(self, name: str) -> str:
         by_folded = {known.lower(): known for known in self._entries}
@@ -57,13 +70,47 @@ class Registry(Generic[E]):
         return f"unknown {self.noun} {name!r}; {hint}"
 
     def __contains__(self, name: object) -> bool:
+        if name not in self._entries:
+            load_plugins()
         return name in self._entries
 
     def __iter__(self) -> Iterator[E]:
+        load_plugins()
         return iter(self._entries.values())
 
     def __len__(self) -> int:
+        load_plugins()
         return len(self._entries)
+
+
+class _Plugins:
+    """Whether the plugins of this process are loaded, or being loaded."""
+
+    # Other threads wait until all names are there; a plugin that looks something up itself does not wait for itself.
+    lock = threading.RLock()
+    loaded = False
+
+
+def load_plugins() -> None:
+    """Imports what installed packages name in the group `aixi.plugins`, the first time that it is called.
+
+    One that cannot be imported costs its own registrations alone: a warning names it.
+    """
+    with _Plugins.lock:
+        if _Plugins.loaded:
+            return
+        _Plugins.loaded = True
+        from importlib.metadata import entry_points  # not needed by whoever names only what the suite has
+
+        for plugin in entry_points(group=PLUGINS):
+            try:
+                plugin.load()
+            except (Exception, SystemExit) as error:  # whatever a stranger's module does wrong
+                warnings.warn(
+                    f"plugin {plugin.name} ({plugin.value}) cannot be imported ({type(error).__name__}: {error}), so "
+                    "that its names are missing; correct or uninstall its package",
+                    stacklevel=3,
+                )
 
 
 def load_object(entry_point: str) -> Any:

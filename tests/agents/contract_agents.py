@@ -2,6 +2,7 @@
 
 import json
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,18 @@ from aixi.predictors.transformer import FrozenTransformerModel
 from aixi.state import State, load_state
 
 TRANSFORMER = "mc-aixi over a frozen transformer"
-NAMES = [*(spec.name for spec in AGENTS), TRANSFORMER]
+HAS_SB3 = find_spec("sb3_contrib") is not None
+NAMES = [*(spec.name for spec in AGENTS if HAS_SB3 or not spec.name.startswith("sb3-")), TRANSFORMER]
+RESUMABLE = [name for name in NAMES if name == TRANSFORMER or AGENTS[name].resumable]
 WORLDS = ["aixi/Tiger-v0", "FrozenLake-v1"]
 SMALL = {"horizon": 3, "simulations": 5, "exploration": 0.3}
-OPTIONS: dict[str, dict[str, Any]] = {"mc-aixi-ctw": {"depth": 8, **SMALL}}
+ROLLOUT = {"n_steps": 16, "settings": {"batch_size": 16, "n_epochs": 1}}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "mc-aixi-ctw": {"depth": 8, **SMALL},
+    "sb3-ppo": ROLLOUT,
+    "sb3-recurrent-ppo": ROLLOUT,
+    "sb3-dqn": {"settings": {"learning_starts": 20, "buffer_size": 100}},
+}
 CYCLES = 60
 
 Event = list[Any]

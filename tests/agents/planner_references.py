@@ -95,7 +95,13 @@ def random_world(seed: int) -> tuple[Steps, list[float], list[float]]:
     return steps, rng.dirichlet(np.ones(3)).tolist() + [0.0] * 9, rng.normal(size=16).tolist()
 
 
-def expectimax(steps: Steps, belief: dict[int, float], horizon: int, reward: Callable[[int], float]) -> list[float]:
+Rule = Callable[[int], Sequence[bool]]
+"""Which actions are allowed after a percept."""
+
+
+def expectimax(
+    steps: Steps, belief: dict[int, float], horizon: int, reward: Callable[[int], float], rule: Rule | None = None
+) -> list[float]:
     """Greatest expected total reward behind each action, by going through everything that can happen."""
     values = []
     for action in range(len(steps[0])):
@@ -109,7 +115,9 @@ def expectimax(steps: Steps, belief: dict[int, float], horizon: int, reward: Cal
             value += total * reward(percept)
             if horizon > 1:
                 after = {state: mass / total for state, mass in posterior.items()}
-                value += total * max(expectimax(steps, after, horizon - 1, reward))
+                allowed = rule(percept) if rule else [True] * len(steps[0])
+                below = expectimax(steps, after, horizon - 1, reward, rule)
+                value += total * max(value for value, may in zip(below, allowed, strict=True) if may)
         values.append(value)
     return values
 
@@ -129,7 +137,14 @@ class PaperSearch:
     It takes its random numbers in the planner's order, so that both must build the same tree.
     """
 
-    def __init__(self, search: RhoUCT, model: FinitePOMDP, rewards: Sequence[float], mask: Any = None) -> None:
+    def __init__(
+        self,
+        search: RhoUCT,
+        model: FinitePOMDP,
+        rewards: Sequence[float],
+        mask: Any = None,
+        rule: Rule | None = None,
+    ) -> None:
         own = search._workers[0]
         self.rng, self.model_rng = own.rng.copy(), own.model_rng.copy()
         self.model, self.rewards = model.compiled, rewards
@@ -138,6 +153,7 @@ class PaperSearch:
         self.low = min(rewards)
         self.actions = model.actions
         self.mask = [True] * model.actions if mask is None else mask
+        self.rule = rule or (lambda percept: [True] * model.actions)
         self.tree: dict[tuple[int, ...], PaperNode] = {(): PaperNode(self.actions)}
 
     def search(self, simulations: int) -> None:
@@ -152,7 +168,7 @@ class PaperSearch:
             return 0.0
         node = self.tree[history]
         if node.visits == 0:
-            total = self.roll_out(left)
+            total = self.roll_out(history, left)
         else:
             action = self.select(node, history, left)
             percept = self.percept(action)
@@ -165,6 +181,9 @@ class PaperSearch:
         node.visits += 1
         return total
 
+    def allowed(self, history: tuple[int, ...]) -> Sequence[bool]:
+        return self.rule(history[-1]) if history else self.mask
+
     def percept(self, action: int) -> int:
         words = np.zeros(1, np.uint64)
         condition(self.model, action)
@@ -175,7 +194,7 @@ class PaperSearch:
         """Algorithm 3: an unvisited action, else the greatest of equation 14."""
         scores = {}
         for action in range(self.actions):
-            if history or self.mask[action]:
+            if self.allowed(history)[action]:
                 count = node.action_visits[action]
                 scores[action] = math.inf
                 if count:
@@ -190,14 +209,15 @@ class PaperSearch:
                 best = action if next_below(self.rng, ties) == 0 else best
         return best
 
-    def roll_out(self, left: int) -> float:
+    def roll_out(self, history: tuple[int, ...], left: int) -> float:
         """Algorithm 4: actions at random."""
         total = 0.0
-        for remaining in range(left, 0, -1):
+        for _ in range(left):
             action = next_below(self.rng, self.actions)
-            while remaining == self.horizon and not self.mask[action]:
+            while not self.allowed(history)[action]:
                 action = next_below(self.rng, self.actions)
-            total += self.rewards[self.percept(action)]
+            history = (*history, action, self.percept(action))
+            total += self.rewards[history[-1]]
         return total
 
 

@@ -17,7 +17,13 @@ from aixi.environments import ENVIRONMENTS, make
 from aixi.errors import InvalidValueError
 from aixi.predictors.model import condition, mark, rewind, sample
 
-KNOWN = [row.name for row in ENVIRONMENTS if row.name not in ("aixi/Pacman-v0", "aixi/TicTacToe-v0", "FrozenLake-v1")]
+KNOWN = [
+    row.name
+    for row in ENVIRONMENTS
+    if row.name not in ("aixi/Pacman-v0", "aixi/TicTacToe-v0")
+    and row.entry_point.startswith("aixi.")
+    and not row.episodic
+]
 ROOT = Path(__file__).parents[2]
 
 

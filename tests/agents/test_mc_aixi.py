@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from aixi.agents.base import RewardRange
+from aixi.agents.base import Boundary, RewardRange
 from aixi.agents.mc_aixi import MCAIXI, MCAIXICTW
-from aixi.agents.percepts import PerceptCodec, action_count
+from aixi.agents.percepts import ActionCodec, PerceptCodec
 from aixi.agents.registry import make_agent, preset_options
 from aixi.environments import ENVIRONMENTS, make
 from aixi.errors import EnvironmentFaultError, InvalidValueError
@@ -58,7 +58,7 @@ def test_presets_are_the_papers_tables(name: str) -> None:
         RewardRange.finite(*ENVIRONMENTS[name].rewards),
         **{key: options[key] for key in ("observation_bits", "reward_bits", "reward_offset") if key in options},
     )
-    action_bits = (action_count(env.action_space) - 1).bit_length()
+    action_bits = (ActionCodec(env.action_space).count - 1).bit_length()
     widths = (action_bits, codec.observation_bits, codec.reward_bits)
     settings = [options[key] for key in ("depth", "horizon", "exploration", "exploration_decay", "simulations")]
     assert (*widths, *settings) == TABLES[name]
@@ -138,13 +138,13 @@ def test_a_life_of_episodes_is_one_stream_of_percepts() -> None:
     codec = PerceptCodec(observations, rewards, episodic=True)
     heard = [one if isinstance(one, int) else codec.decode(one) for one in agent.diary.heard]
     assert heard == [
-        (3, 1.0, True),  # the life's first observation, with the reward nearest 0
+        (3, 1.0, Boundary.TERMINATED),  # the life's first observation, with the reward nearest 0
         1,
-        (1, 3.0, False),
+        (1, 3.0, Boundary.NONE),
         2,
-        (4, -2.0, True),  # the next episode's first observation, and the last one's reward
+        (4, -2.0, Boundary.TERMINATED),  # the next episode's first observation, and the last one's reward
         0,
-        (0, 1.0, True),  # truncated is ended, too
+        (0, 1.0, Boundary.TRUNCATED),
     ]
     assert agent.diagnostics()["percepts"] == 3  # the first one was not predicted from an action
 

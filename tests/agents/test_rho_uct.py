@@ -2,11 +2,13 @@
 
 import math
 import time
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from planner_references import (
     PaperSearch,
+    Rule,
     arms,
     expectimax,
     planner,
@@ -17,6 +19,7 @@ from planner_references import (
 )
 
 from aixi.agents.models.finite import FinitePOMDP
+from aixi.agents.planning import MaskRule
 from aixi.errors import InvalidValueError
 
 
@@ -231,3 +234,105 @@ def test_bad_masks_and_models_are_refused(mask: list[bool]) -> None:
         found.search([model], np.array(mask))
     with pytest.raises(InvalidValueError, match="a model for each of 1 threads, got 2"):
         found.search([model, model])
+
+
+def random_rule(seed: int, first: int, width: int) -> tuple[MaskRule, Rule]:
+    """Allows one action or both after each value of so many bits; as the planner takes it, and as a function."""
+    rng = np.random.default_rng([seed, 4])
+    allowed = np.array([[True, False], [False, True], [True, True]])[rng.permutation(1 << width) % 3]
+    rule = MaskRule(np.array([first, width], np.int64), allowed)
+    return rule, lambda percept: allowed[percept >> first & ((1 << width) - 1)].tolist()
+
+
+@pytest.mark.parametrize("mask", [None, [False, True]])
+@pytest.mark.parametrize(("first", "width"), [(0, 1), (1, 2), (0, 4)])
+@pytest.mark.parametrize("seed", range(3))
+def test_masked_tree_is_that_of_the_papers_algorithms(
+    seed: int, first: int, width: int, mask: list[bool] | None
+) -> None:
+    steps, belief, rewards = random_world(seed)
+    rule, allowed = random_rule(seed, first, width)
+    model = world(steps, 4, belief)
+    found = planner(model, rewards, seed=seed, horizon=4, simulations=400, rule=rule)
+    paper = PaperSearch(found, model, rewards, mask, allowed)
+    paper.search(400)
+    found.search([model], None if mask is None else np.array(mask))
+    tree = tree_of(found)
+    assert tree.keys() == {history for history in paper.tree if len(history) // 2 < 4}
+    forbidden = 0
+    for history, (visits, action_visits, values) in tree.items():
+        node = paper.tree[history]
+        assert (visits, action_visits) == (node.visits, node.action_visits)
+        left = max(4 - len(history) // 2, 1)
+        assert values == pytest.approx([value / left for value in node.values], abs=1e-12)
+        for action in np.flatnonzero(~np.array(allowed(history[-1]))) if history else ():
+            assert action_visits[action] == 0
+            forbidden += visits
+    assert forbidden > 100
+    # Both drew as many random numbers: roll-outs kept to the rule too, and go on alike.
+    worker = found._workers[0]
+    assert (paper.rng.tolist(), paper.model_rng.tolist()) == (worker.rng.tolist(), worker.model_rng.tolist())
+
+
+def test_value_under_a_rule_is_that_of_expectimax_under_it() -> None:
+    costs = 0
+    for seed in range(6):
+        steps, belief, rewards = random_world(seed)
+        rule, allowed = random_rule(seed, 0, 4)
+        start = dict(enumerate(belief))
+        exact = max(expectimax(steps, start, 3, rewards.__getitem__, allowed)) / 3
+        free = max(expectimax(steps, start, 3, rewards.__getitem__)) / 3
+        model = world(steps, 4, belief)
+        found = planner(model, rewards, seed=seed, horizon=3, simulations=50_000, ucb_constant=0.25, rule=rule)
+        result = found.search([model])
+        error = (max(rewards) - min(rewards)) / 2 / math.sqrt(result.visits[result.action])
+        assert abs(result.values[result.action] - exact) < 4 * error
+        costs += free > exact + 8 * error
+    assert costs >= 3  # a rule that costs nothing shows nothing
+
+
+@pytest.mark.parametrize("horizon", [2, 6])
+@pytest.mark.parametrize("seed", range(5))
+def test_rule_may_stand_across_two_words(seed: int, horizon: int) -> None:
+    # Bits 62 to 65 hold 6 after action 0 and 9 after action 1; bit 0, the reward's code, is set after action 2.
+    model = world(arms(6 << 62, 9 << 62, 1), 130)
+    allowed = np.ones((16, 3), np.bool_)
+    allowed[6], allowed[9] = [False, True, False], [True, False, False]
+    mask = np.array([True, True, False])
+    options = {"valid": [True, False], "seed": seed, "horizon": horizon, "simulations": 50}
+    for rule in (None, MaskRule(np.array([62, 4], np.int64), allowed)):
+        found = planner(model, [0.0, 1.0], rule=rule, **options)
+        found.search([model], mask)
+        invalid = found.totals["invalid_rewards"]
+        assert invalid == 0 if rule else invalid > 10
+    alternating = {history[1::2] for history in tree_of(found)}
+    assert all(one != other for percepts in alternating for one, other in pairwise(percepts))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_rule_that_allows_everything_changes_no_random_number(seed: int) -> None:
+    steps, belief, rewards = random_world(seed)
+    everything = MaskRule(np.array([1, 3], np.int64), np.ones((8, 2), np.bool_))
+    searches = []
+    for rule in (None, everything):
+        model = world(steps, 4, belief)
+        found = planner(model, rewards, seed=seed, horizon=5, simulations=300, rule=rule)
+        result = found.search([model])
+        worker = found._workers[0]
+        searches.append((result.action, tree_of(found), worker.rng.tolist(), worker.model_rng.tolist()))
+    assert searches[0] == searches[1]
+
+
+def test_rule_binds_below_a_kept_root_and_never_at_it() -> None:
+    model = world(arms(1, 0), 1)
+    rule = MaskRule(np.array([0, 1], np.int64), np.array([[True, True], [False, True]]))  # never 0 after 0
+    found = planner(model, [0.0, 1.0], horizon=4, simulations=200, rule=rule)
+    found.search([model])
+    model.condition(0)
+    model.update(words_of(1, 1))
+    found.advance(0, words_of(1, 1))
+    assert tree_of(found)[()][1][0] == 0
+    result = found.search([model], np.array([True, False]))  # what the environment allows now goes before the rule
+    assert result.action == 0
+    assert all(history[2:4] != (0, 1) for history in tree_of(found) if history[:2] == (0, 1))
+    assert any(history[:4] == (0, 1, 1, 0) for history in tree_of(found))

@@ -1,6 +1,8 @@
 """Tiny environments for the tests of lives: some sound, some faulty, one known to Gymnasium alone."""
 
 import ctypes
+import faulthandler
+import mmap
 import os
 import signal
 import sys
@@ -16,7 +18,29 @@ from aixi.agents.registry import AGENTS, AgentSpec
 from aixi.environments import Anchor, EnvironmentRow, register
 
 LIVES_BEFORE_FAULT = 37
-DEATHS = ("hang", "freeze", "deep", "segfault", "abort", "quit", "kill", "recursion", "print", "hoard", "crumbs")
+DEATHS = (
+    "hang",
+    "freeze",
+    "deep",
+    "segfault",
+    "abort",
+    "quit",
+    "kill",
+    "recursion",
+    "print",
+    "hoard",
+    "crumbs",
+    "share",
+)
+
+
+def take_shared_memory() -> None:
+    """Takes 300 MB that other processes could share, and keeps them."""
+    kept = []
+    while True:
+        if len(kept) < 300:
+            kept.append(mmap.mmap(-1, 1 << 20))
+            kept[-1].write(b"x" * (1 << 20))
 
 
 class Walk(gymnasium.Env[np.int64, np.int64]):
@@ -134,6 +158,8 @@ class Deadly(Walk):
                 os._exit(3)
             if self.kind == "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
+            if self.kind == "share":
+                take_shared_memory()
             if self.kind == "recursion":
                 return self.step(action)
         return super().step(action)
@@ -226,7 +252,7 @@ class Noted(RandomAgent):
 
 
 class Sluggish(RandomAgent):
-    """Never comes to its tenth act, or ends the process there."""
+    """Never comes to its tenth act, or ends its process there, or the one before it; or cannot tell its totals."""
 
     acts = 0
 
@@ -238,9 +264,49 @@ class Sluggish(RandomAgent):
         self.acts += 1
         while self.acts == 10 and self.kind == "hang":
             pass
-        if self.acts == 10 and self.kind == "exit":
-            raise SystemExit(3)
+        if self.acts == 10 and self.kind != "totals":
+            self.end()
         return super().act(mask)
+
+    def end(self) -> None:
+        if self.kind == "exit":
+            raise SystemExit(3)
+        if self.kind == "quit":
+            os._exit(70)
+        if self.kind == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.kind == "silent":  # where no Python can see it
+            ctypes.CDLL(None).kill(os.getpid(), signal.SIGKILL)
+        if self.kind == "terminate":
+            signal.raise_signal(signal.SIGTERM)
+        if self.kind == "parent":
+            os.kill(os.getppid(), signal.SIGKILL)
+            time.sleep(1000)
+        if self.kind == "realtime":
+            os.kill(os.getpid(), 40)
+        if self.kind == "share":
+            take_shared_memory()
+        if self.kind == "deaf":
+            faulthandler.cancel_dump_traceback_later()
+            time.sleep(1000)
+
+    def diagnostics(self) -> dict[str, float]:
+        return {"model_bits": float("nan")} if self.kind == "totals" else super().diagnostics()
+
+
+RETURNS = EnvironmentRow(
+    name="test/Returns-v0",
+    summary="for tests, by the return of its episodes",
+    entry_point=f"{__name__}:Walk",
+    rewards=(-1.0, 0.0, 2.0),
+    random=Anchor(0.0, "made up"),
+    constant=Anchor(1.0, "made up"),
+    best=Anchor(4.0, "made up"),
+    kwargs={"episodic": True},
+    episodic=True,
+    measure="return",
+    return_range=(-20.0, 40.0),
+)
 
 
 def _row(name: str, of: str, rewards: tuple[float, ...] = (-1.0, 0.0, 2.0), **kwargs: Any) -> EnvironmentRow:
@@ -258,6 +324,7 @@ def _row(name: str, of: str, rewards: tuple[float, ...] = (-1.0, 0.0, 2.0), **kw
 
 
 for _made in (
+    RETURNS,
     _row("Walk", "Walk"),
     _row("Episodes", "Walk", episodic=True, ends=True),
     _row("Stateful", "Stateful"),

@@ -115,11 +115,13 @@ def test_bootstrap_has_the_standard_error_of_the_score_where_seeds_are_missing()
     rng = np.random.default_rng(7)
     table = rng.random((3, 9))
     table[0, 5:], table[2, 7:] = NAN, NAN
-    weights = [0.2, 0.5, 0.3]
+    weights = np.array([0.2, 0.5, 0.3])
     found = bootstrap_scores(table[None], weights, rng, 40_000)[:, 0]
-    interval = score_interval(table, weights)
-    assert math.isclose(found.std(), interval.standard_error, rel_tol=0.02)  # five standard errors are 1.8 %
-    assert math.isclose(found.mean(), interval.mean, abs_tol=5 * interval.standard_error / 200)
+    counts = np.array([5, 9, 7])
+    deviations = np.nan_to_num(table - np.nanmean(table, axis=1, keepdims=True))
+    error = math.sqrt(np.square(weights * np.sqrt(counts / (counts - 1)) / counts @ deviations).sum())
+    assert math.isclose(found.std(), error, rel_tol=0.02)  # five standard errors are 1.8 %
+    assert math.isclose(found.mean(), weights @ np.nanmean(table, axis=1), abs_tol=5 * error / 200)
 
 
 def test_rank_intervals_of_two_agents_that_may_swap():

@@ -3,12 +3,12 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from aixi.errors import InvalidValueError
-from aixi.evaluation.allocation import PILOT, intervals, is_precise, next_seeds, neyman, paired_deviations
-from aixi.evaluation.intervals import paired_difference, score_interval
+from aixi.evaluation.allocation import PILOT, intervals, is_precise, next_seeds, neyman
+from aixi.evaluation.intervals import FEWEST_LIVES, paired_difference, score_interval, steadied
 
 
 def _variance(weights, deviations, lives):
@@ -16,54 +16,51 @@ def _variance(weights, deviations, lives):
 
 
 def test_lives_go_as_weight_times_deviation():
-    np.testing.assert_array_equal(neyman([0.5, 0.3, 0.2], [0.1, 0.2, 0.2], [1, 1, 1], 300), [100, 120, 80])
+    # Products 0.05, 0.06 and 0.04: lives 0.15 times these over the variance.
+    found = neyman([0.5, 0.3, 0.2], [0.1, 0.2, 0.2], [1, 1, 1], 0.15 / 2000)
+    np.testing.assert_allclose(found, [100, 120, 80], rtol=1e-12)
 
 
 def test_lives_go_inversely_as_the_root_of_the_cost():
-    # w s / sqrt(c) = 0.5, 0.25: two lives of the first for one of the second, 2 * 1 + 1 * 4 = 6 a pair.
-    np.testing.assert_array_equal(neyman([0.5, 0.5], [1, 1], [1, 4], 600), [200, 100])
-
-
-@given(
-    st.lists(st.tuples(st.integers(1, 9), st.integers(0, 9)), min_size=2, max_size=3),
-    st.integers(0, 12),
-)
-def test_no_whole_numbers_are_better_at_equal_costs(pairs, more):
-    weights, deviations = np.array(pairs, float).T
-    budget = 2 * len(pairs) + more
-    best = min(
-        _variance(weights, deviations, lives)
-        for lives in itertools.product(range(2, budget + 1), repeat=len(pairs))
-        if sum(lives) <= budget
-    )
-    lives = neyman(weights, deviations, np.ones(len(pairs)), budget)
-    assert lives.min() >= 2
-    assert lives.sum() <= budget
-    assert math.isclose(_variance(weights, deviations, lives), best, rel_tol=1e-12)
+    # w s / sqrt(c) = 0.5, 0.25 and sum w s sqrt(c) = 1.5: 200 and 100 lives have the variance 0.25 / 200 + 0.25 / 100.
+    np.testing.assert_allclose(neyman([0.5, 0.5], [1, 1], [1, 4], 0.75 / 200), [200, 100], rtol=1e-12)
 
 
 @given(st.integers(0, 1000))
-def test_unequal_costs_come_close_to_the_bound_and_keep_the_budget(seed):
+def test_lives_reach_the_variance_and_no_others_do_so_for_less(seed):
     rng = np.random.default_rng(seed)
     weights, deviations, costs = rng.dirichlet(np.ones(5)), rng.random(5) + 0.1, rng.uniform(1, 9, 5)
-    lives = neyman(weights, deviations, costs, 2000)
-    assert 2000 - costs.max() < costs @ lives <= 2000
-    bound = float((weights * deviations * np.sqrt(costs)).sum()) ** 2 / 2000
-    if lives.min() > 2:
-        assert bound <= _variance(weights, deviations, lives) < 1.02 * bound
+    lives = neyman(weights, deviations, costs, 0.001)
+    assert math.isclose(_variance(weights, deviations, lives), 0.001, rel_tol=1e-12)
+    others = lives * rng.uniform(0.5, 2, 5)
+    others *= _variance(weights, deviations, others) / 0.001  # as many as take them to the same variance
+    assert costs @ lives <= costs @ others * (1 + 1e-12)
 
 
-def test_what_counts_nothing_gets_nothing_and_what_never_varies_gets_two():
-    np.testing.assert_array_equal(neyman([0.5, 0.0, 0.5], [1, 1, 0], [1, 1, 1], 20), [18, 0, 2])
+def test_what_counts_nothing_or_never_varies_gets_nothing():
+    np.testing.assert_allclose(neyman([0.5, 0.0, 0.5], [1, 1, 0], [1, 1, 1], 0.25 / 16), [16, 0, 0], rtol=1e-12)
 
 
-def test_deviations_are_those_of_the_pair_that_is_least_certain():
-    seeds = np.array([0.0, 1.0, 2.0, 3.0, 4.0])
-    noise = np.array([1.0, -1.0, 0.0, 1.0, -1.0])
-    cube = np.stack([[seeds, seeds], [seeds - 0.1 * noise, seeds], [seeds, seeds + 3 * noise]])
-    expected = np.stack([0.1 * noise, 3 * noise]).std(axis=1, ddof=1)
-    np.testing.assert_allclose(paired_deviations(cube, [0.5, 0.5]), expected, rtol=1e-9)
-    np.testing.assert_allclose(paired_deviations(cube[:1], [0.5, 0.5]), np.full(2, seeds.std(ddof=1)), rtol=1e-12)
+@given(
+    st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=2, max_size=3),
+    st.integers(0, 9),
+)
+def test_no_whole_numbers_within_the_budget_are_better_at_equal_costs(pairs, budget):
+    shares, spreads = np.array(pairs, float).T
+    weights = shares / shares.sum()
+    seeds = np.resize([-1.0, 1.0], 20)
+    cube = (spreads[:, None] * seeds)[None]
+    deviations = np.sqrt(steadied(cube[0].var(axis=1, ddof=1), np.full(len(pairs), 20), weights))
+    # The precision is far off: every environment could take all of the budget.
+    assume(len(pairs) * 20 >= FEWEST_LIVES and 20 * (weights @ weights) ** -1 >= FEWEST_LIVES)
+    lives = 20 + next_seeds(cube, weights, np.ones(len(pairs)), 1e-6, budget=budget)
+    best = min(
+        _variance(weights, deviations, numbers)
+        for numbers in itertools.product(range(20, 21 + budget), repeat=len(pairs))
+        if sum(numbers) == 20 * len(pairs) + budget
+    )
+    assert sum(lives) == 20 * len(pairs) + budget
+    assert math.isclose(_variance(weights, deviations, lives), best, rel_tol=1e-12)
 
 
 def test_intervals_are_those_of_each_two_agents():
@@ -75,22 +72,28 @@ def test_intervals_are_those_of_each_two_agents():
 
 
 def test_precision_needs_a_trustworthy_interval():
-    narrow = score_interval([[0.1, 0.1, 0.1, 0.1]], [1.0])
-    assert not is_precise([narrow], 0.01)
-    assert is_precise([score_interval([[0.1] * 5], [1.0])], 0.01)
+    narrow, wide = np.full((1, 26), 0.1), np.resize([0.1, 0.9], (1, 27))
+    assert not is_precise([score_interval(narrow, [1.0])], 0.01)
+    assert is_precise([score_interval(np.full((1, 27), 0.1), [1.0])], 0.01)
     assert not is_precise([None], 0.01)
-    assert not is_precise([score_interval([[0.1, 0.9, 0.4, 0.2, 0.3]], [1.0])], 0.01)
+    assert not is_precise([score_interval(wide, [1.0])], 0.01)
 
 
 def test_first_stage_is_the_pilot():
     cube = np.full((2, 3, 4), np.nan)
     cube[:, 0, :3], cube[0, 1, :2] = 0.5, 0.5  # the second agent has not lived in the second environment
-    np.testing.assert_array_equal(next_seeds(cube, [0.5, 0.5, 0], [1, 1, 1], 0.01), [7, 10, 0])
+    np.testing.assert_array_equal(next_seeds(cube, [0.5, 0.5, 0], [1, 1, 1], 0.01, pilot=15), [12, 15, 0])
     np.testing.assert_array_equal(next_seeds(cube, [0.5, 0.5, 0], [1, 1, 1], 0.01, budget=6), [2, 4, 0])
 
 
+def test_first_stage_goes_on_until_intervals_are_trustworthy():
+    cube = np.zeros((1, 2, 10))
+    np.testing.assert_array_equal(next_seeds(cube, [0.5, 0.5], [1, 1], 0.01), [4, 4])
+    np.testing.assert_array_equal(next_seeds(cube, [1.0, 0.0], [1, 1], 0.01), [17, 0])
+
+
 def test_nothing_more_is_needed_where_it_is_precise():
-    cube = np.stack([np.full((2, 10), 0.5), np.full((2, 10), 0.4)])
+    cube = np.stack([np.full((2, 14), 0.5), np.full((2, 14), 0.4)])
     np.testing.assert_array_equal(next_seeds(cube, [0.5, 0.5], [1, 1], 0.01), [0, 0])
 
 
@@ -133,38 +136,53 @@ def test_stages_end_precise():
     assert costs @ np.maximum(ideal, 10) / 2 < costs @ counts < 2 * costs @ np.maximum(ideal, 10)
 
 
-def test_intervals_hold_after_stopping():
-    """With 400 samples a true 95 % comes out within four standard errors, 90.6 % to 99.4 %."""
+SAMPLES = 1000
+MONTE_CARLO = 3 * math.sqrt(0.95 * 0.05 / SAMPLES)  # three standard errors
+
+
+def _stuck(rng, size):
+    return (rng.random(size) < 0.9) - 0.9 + 0.05 * rng.normal(size=size)
+
+
+@pytest.mark.parametrize(
+    ("draw", "precision"),
+    [
+        (lambda rng, size: rng.normal(size=size), 0.25),
+        (lambda rng, size: 1 - rng.exponential(size=size), 0.25),
+        (_stuck, 0.075),
+    ],
+    ids=["normal", "exponential", "stuck in 1 of 10"],
+)
+def test_intervals_hold_after_stopping(draw, precision):
     rng = np.random.default_rng(6)
-    weights, costs = np.array([0.4, 0.3, 0.2, 0.1]), np.ones(4)
+    weights, costs = np.full(6, 1 / 6), np.ones(6)
     held = 0
-    for _ in range(400):
-        every = 1 - rng.exponential(size=(1, 4, 120))
-        counts, cube = np.zeros(4, int), np.full(every.shape, np.nan)
-        while (more := next_seeds(cube, weights, costs, 0.25)).any():
+    for _ in range(SAMPLES):
+        every = draw(rng, (1, 6, 120))
+        counts, cube = np.zeros(6, int), np.full(every.shape, np.nan)
+        while (more := next_seeds(cube, weights, costs, precision)).any():
             counts = counts + more
             cube = np.where(np.arange(120) < counts[:, None], every, np.nan)
-            if counts.max() >= 120:
-                break
         found = score_interval(cube[0], weights, pilot=PILOT)
+        assert found.trustworthy
+        assert found.half <= precision
         held += found.low <= 0 <= found.high
-    assert held / 400 > 0.906
+    assert 0.93 - MONTE_CARLO < held / SAMPLES < 0.97 + MONTE_CARLO
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: neyman([0.5, 0.5], [1, 1], [1, 2], 5), "budget must be at least 6"),
-        (lambda: neyman([0.5, 0.5], [1, 1], [1, 2], math.inf), "budget must be finite"),
+        (lambda: neyman([0.5, 0.5], [1, 1], [1, 2], 0.0), "variance must be above 0"),
+        (lambda: neyman([0.5, 0.5], [1, 1], [1, 2], math.inf), "variance must be above 0 and finite"),
         (lambda: neyman([0.5, 0.5], [1, 1], [1, 0], 9), "costs must be above 0"),
         (lambda: neyman([0.5, 0.5], [1, -1], [1, 1], 9), "deviations must be at least 0"),
         (lambda: neyman([0.5, 0.5], [1], [1, 1], 9), "one for each environment"),
         (lambda: neyman([0.0, 0.0], [1, 1], [1, 1], 9), "more than 0"),
-        (lambda: paired_deviations(np.zeros((2, 1, 1)), [1.0]), "two lives"),
         (lambda: next_seeds(np.zeros((1, 2)), [1.0], [1.0], 0.1), "values must be"),
         (lambda: next_seeds(np.zeros((1, 1, 2)), [1.0], [1.0], 0.1, pilot=4), "pilot must be at least 5"),
         (lambda: next_seeds(np.zeros((1, 1, 2)), [1.0], [1.0], 0.1, budget=-1), "budget must be at least 0"),
-        (lambda: next_seeds(np.zeros((1, 1, 10)), [1.0], [1.0], 0.0), "precision must be above 0"),
+        (lambda: next_seeds(np.zeros((1, 1, 27)), [1.0], [1.0], 0.0), "precision must be above 0"),
     ],
 )
 def test_wrong_arguments_are_refused(call, message):

@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import msgspec
@@ -5,7 +6,7 @@ import pytest
 
 from aixi.agents.registry import AGENTS
 from aixi.errors import InvalidValueError, UnknownNameError
-from aixi.evaluation import records
+from aixi.evaluation import cells, records, schedule
 from aixi.evaluation.cells import compare, load_result, rescore, score
 from aixi.evaluation.suite import Suite
 
@@ -116,6 +117,10 @@ def test_what_is_stored_is_not_lived_again(tmp_path):
     assert hashes(table, "random")[:2] == hashes(first, "random")[:2]
     pair = compare("random", "constant", SUITE, store=path, imports=["evaluation_agents"]).pairs[0]
     assert pair.difference.seeds == 3
+    same = rescore(path, SUITE, agents=["constant:action=0"], imports=["evaluation_agents"])
+    assert same.agents["constant:action=0"].environments == table.agents["constant"].environments
+    with pytest.raises(UnknownNameError, match="did you mean random"):
+        compare("constant", "randm", SUITE, store=path)
 
 
 def test_lives_of_an_environment_that_has_changed_are_not_its_own(tmp_path, monkeypatch):
@@ -123,7 +128,12 @@ def test_lives_of_an_environment_that_has_changed_are_not_its_own(tmp_path, monk
     suite = Suite("tests", 1, "", 500.0, 1, {"test/Walk-v0": 50})
     score(["random"], suite, imports=["evaluation_agents"], store=path)
     assert rescore(path, suite).stored == 1
+    score(["constant"], suite, imports=["evaluation_agents"], store=path)
+    monkeypatch.setattr(cells, "cell_key", lambda cell: "another" if cell.agent == "random" else records.cell_key(cell))
+    table = rescore(path, suite)
+    assert (list(table.agents), table.left_out) == (["constant"], {"agent random has changed since": 1})
     monkeypatch.setattr(records, "description_hash", lambda row: "another")
+    monkeypatch.setattr(cells, "description_hash", lambda row: "another")
     with pytest.raises(InvalidValueError, match="holds no life of suite tests v1"):
         rescore(path, suite)
 
@@ -144,10 +154,27 @@ def test_precision_adds_seeds_until_the_difference_is_known():
     table = score(["random", "constant"], suite, precision=0.15, reference=False)
     counts = {name: len(found.seeds) for name, found in table.agents["random"].environments.items()}
     assert table.precision <= 0.15
+    assert (table.precision_asked, table.stopped) == (0.15, "precision reached")
     assert min(counts.values()) > 10
     assert table.pairs[0].difference.degrees <= 9  # as before the first look
     bounded = score(["random", "constant"], suite, precision=0.01, budget=1e-9, reference=False)
     assert {len(found.seeds) for found in bounded.agents["random"].environments.values()} == {10}
+    assert bounded.stopped == "budget spent"
+
+
+def test_a_lost_life_is_no_better_than_one_that_failed(monkeypatch):
+    def lose(asked, store, **options):
+        outcome = schedule.live_cells(asked, store, **options)
+        outcome.lost = {outcome.results.pop().cell: "its worker was lost"}
+        return outcome
+
+    monkeypatch.setattr(cells, "live_cells", lose)
+    suite = Suite("tests", 1, "", 500.0, 3, {"aixi/CoinFlip-v0": 50})
+    table = score(["constant"], suite, reference=False)
+    found = table.agents["constant"].environments["aixi/CoinFlip-v0"].seeds
+    assert [(life.value, life.error) for life in found][-1] == (0.0, "its worker was lost")
+    assert [(loss.seed, loss.reason) for loss in table.lost] == [(2, "its worker was lost")]
+    assert (table.failures, table.missing) == ([], 0)
 
 
 def test_precision_is_of_differences():
@@ -178,7 +205,9 @@ def test_interrupted_table_can_be_written_and_read(tmp_path):
         ({"seeds": 0}, InvalidValueError, "seeds must be at least 1, got 0"),
         ({"workers": 0}, InvalidValueError, "workers must be at least 1, got 0"),
         ({"imports": ["no_such_module"]}, InvalidValueError, "cannot import 'no_such_module'"),
-        ({"deadline": 0}, InvalidValueError, "deadline must be above 0, got 0"),
+        ({"deadline": 0}, InvalidValueError, "deadline must be a finite number of seconds above 0, got 0"),
+        ({"deadline": math.inf}, InvalidValueError, "deadline must be a finite number of seconds above 0, got inf"),
+        ({"budget": math.nan}, InvalidValueError, "budget must be a finite number above 0, got nan"),
         ({"weighting": "moral"}, UnknownNameError, "unknown weighting 'moral'"),
     ],
 )

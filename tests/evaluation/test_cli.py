@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from evaluation_checks import same
 
+from aixi.evaluation.cli import _VERBS
 from aixi.evaluation.runner import run
 
 # The command with a line of a life every third of a second.
@@ -92,6 +93,13 @@ def test_store_report_and_comparison(tmp_path):
     done = aixi("report", store, "--suite", suite, "-o", page)
     assert (done.returncode, done.stderr) == (0, "")
     assert page.read_text().lower().startswith("<!doctype html>")
+    finished = tmp_path / "table.json"
+    assert aixi("report", store, "--suite", suite, "--format", "json", "-o", finished).returncode == 0
+    done = aixi("report", finished, "random", "--weights", "uniform")
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"aixi: {finished} is a finished table, nothing in it can be chosen; leave out the agents, --weights\n",
+    )
     table = tmp_path / "table.csv"
     assert aixi("report", store, "random", "--suite", suite, "--format", "csv", "-o", table).returncode == 0
     assert sum(",random," in line for line in table.read_text().splitlines()) == 3
@@ -159,10 +167,17 @@ def test_options_of_an_agent_are_listed():
             ["score", "random", "--cluster", "nowhere"],
             "address must be like tcp://host:8786, got 'nowhere'",
         ),
+        (["score", "random", "--memory", "nan"], "memory must be a finite number of GB, one byte at least, got nan"),
+        (["score", "random", "--memory", "1e-12"], "one byte at least, got 1e-12"),
+        (["score", "random", "--deadline", "inf"], "deadline must be a finite number of seconds above 0, got inf"),
+        (["score", "random", "--precision", "0.1", "--budget", "-1"], "budget must be a finite number above 0, got -1"),
+        (["compare", "random", "randm"], "unknown agent 'randm'; did you mean random"),
+        (["report", "a.json", "--weights", "uniform", "random"], "a.json is not a table"),
+        (["tune", "constant", "action=0|0"], "option action needs values to try, each once, got 0|0"),
         (["report", "nothing.sqlite"], "there is no store nothing.sqlite"),
         (["report", "nothing.sqlite", "--format", "doc"], "format must be one of"),
         (["compare", "random", "random"], "two agents are compared, got random twice"),
-        (["compare", "random", "constant:action=1"], "no life of constant:action=1 is stored for suite core"),
+        (["compare", "random", "constant:action=1"], "the reference holds no life of constant:action=1 in suite core"),
         (["tune", "mc-aixi-ctw", "depth=4|8", "--suite", "core"], "suite core is not held out"),
         (["complexity", "aixi/Tigre-v0"], "did you mean aixi/Tiger-v0"),
     ],
@@ -194,10 +209,7 @@ def test_help_is_light():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert all(
-        verb in done.stdout
-        for verb in ("run", "score", "report", "compare", "tune", "complexity", "agents", "envs", "predictors")
-    )
+    assert all(verb in done.stdout for verb in _VERBS)
 
 
 def wait_for_line(process, text):

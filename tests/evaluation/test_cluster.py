@@ -52,7 +52,7 @@ def live(cells, **options):
 def test_a_worker_that_is_killed_changes_no_bit(tmp_path):
     file = tmp_path / "scheduler.json"
     cells = [Cell("noted", "test/Walk-v0", seed, 100) for seed in range(12)]
-    cells.append(Cell("random", "test/Raise-v0", 0, 100))
+    cells += [Cell("random", "test/Raise-v0", 0, 100), Cell("sluggish:kind=kill", "test/Walk-v0", 0, 100)]
     began, killed = [], []
 
     def kill_once(result, stored):
@@ -74,7 +74,7 @@ def test_a_worker_that_is_killed_changes_no_bit(tmp_path):
         assert len(killed) >= 2
         wait_until(lambda: not any(map(running, killed)))
     assert there == live(cells)
-    assert [result.fault for result in there] == [None] * 12 + ["environment"]
+    assert [result.fault for result in there] == [None] * 12 + ["environment", "agent"]
 
 
 def connected(address):

@@ -13,7 +13,8 @@ from rich.console import Console
 from aixi.errors import InvalidValueError
 from aixi.evaluation.report import COLUMNS, FORMATS, export, html_report, show_pair
 from aixi.evaluation.report.compare import more_seeds
-from aixi.evaluation.results import ScoreResult
+from aixi.evaluation.report.remarks import UNTRUSTED
+from aixi.evaluation.results import Loss, ScoreResult
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +37,13 @@ def test_csv_has_one_row_a_life_and_loses_no_bit(result):
     assert {row["environment"] for row in rows if row["excluded"] == "True"} == {BROKEN}
 
 
+def test_lives_that_are_lost_are_the_workers_fault():
+    lost = [Loss(AGENTS[4], NAMES[6], 3, "its worker was killed 3 times")]
+    rows = list(csv.DictReader(io.StringIO(export(table(lost=lost), "csv").decode(), newline="")))
+    (row,) = (row for row in rows if row["fault"] == "worker")
+    assert (row["agent"], row["environment"], row["seed"]) == (AGENTS[4], NAMES[6], "3")
+
+
 def test_json_is_the_table_itself(result):
     assert msgspec.json.decode(export(result, "json"), type=ScoreResult) == result
 
@@ -51,6 +59,16 @@ def test_markdown_tables_hold_together(result):
     for line, row in zip(blocks[0][2:], result.agents.values(), strict=True):
         assert read(re.split(r"(?<!\\)\|", line)[2].strip()) == pytest.approx(row.mean, abs=5.01e-4)
     assert '``third-party:path="a\\|b",quote=`x`,tag=<script>alert(1)</script>``' in text
+
+
+def test_markdown_says_what_is_wrong():
+    lost = [Loss("constant", NAMES[1], seed, "gone|away") for seed in range(3)]
+    text = export(table(seeds=3, lost=lost, precision_asked=0.05, stopped="lives lost"), "md").decode()
+    said = text.split("\n\n")
+    assert "differences known to ±0.070 (asked ±0.05): not reached: lives lost" in said
+    assert UNTRUSTED in said
+    assert any(block.startswith("3 lives are lost") and "seeds 0–2: gone\\|away" in block for block in said)
+    assert any("&lt;b&gt;no&lt;/b&gt; observation" in block for block in said)
 
 
 def test_parquet_holds_what_csv_holds(result):
@@ -102,16 +120,34 @@ def test_pair_on_screen_is_sorted_by_size_and_says_who_is_better(result):
     assert "with probability 0.61" in text
     assert "12.3 % of the weight moves" in text
     assert f"{BROKEN} is left out for all agents" in text
-    assert "not trustworthy" not in text
+    assert UNTRUSTED not in text
 
 
 def test_pair_of_few_seeds_comes_with_a_warning():
     few = table(seeds=3)
-    assert "fewer than 5 seeds" in shown(few, few.pairs[0])
+    assert UNTRUSTED in shown(few, few.pairs[0])
     one = table(seeds=1)
     assert "no interval: it takes two seeds" in shown(one, one.pairs[0])
     names = next(pair for pair in few.pairs if pair.first == AGENTS[2] and pair.second == AGENTS[3])
     assert f"{AGENTS[2]} less {AGENTS[3]} on core v3" in shown(few, names)
+
+
+def test_dominance_is_said_of_the_means_it_was_seen_in():
+    pair = table().pairs[0]
+    pair.dominates = True
+    assert "under every weighting of these means, though not surely in each" in " ".join(shown(table(), pair).split())
+    pair.dominates_surely = True
+    assert "under every weighting of these means, surely so" in " ".join(shown(table(), pair).split())
+
+
+def test_pair_fits_a_narrow_screen(result):
+    console = Console(file=io.StringIO(), highlight=False, width=80)
+    show_pair(console, result, result.pairs[0])
+    lines = console.file.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert sum(line.startswith("aixi/CoinFlip-v0 ") for line in lines) == 2
+    headings = " ".join(line for line in lines if line.startswith("environment"))
+    assert all(name in headings for name in ("95 % interval", "the first is", "more seeds"))  # none is broken
 
 
 def test_more_seeds_shrink_an_interval_until_it_ends_at_zero():

@@ -79,7 +79,7 @@ def test_twenty_kills_change_no_bit(tmp_path, undisturbed):
                 driver.communicate()
                 driver = start(path, **slowly)
         finish(driver)
-        driver = start(path, AIXI_TESTS_PACE="0")  # a cell whose process was killed thrice is left to the next call
+        driver = start(path, AIXI_TESTS_PACE="0")  # no driver has seen a cell killed thrice, which would be a failure
         status, counts = finish(driver)
         assert (status, counts.split()[0], counts.split()[2]) == (0, str(CELLS), "0")
         with Store(path, readonly=True) as store:

@@ -1,5 +1,6 @@
 """One life in a process of its own: whatever it does, its driver learns what became of it, and nothing is left."""
 
+import math
 import os
 import signal
 import subprocess
@@ -15,8 +16,9 @@ from processes import processes_of, running, wait_until, with_worlds
 
 from aixi.errors import InvalidValueError
 from aixi.evaluation import isolation, run
-from aixi.evaluation.isolation import LifeLostError, end_session, live_isolated
-from aixi.evaluation.messages import Begun, Lived, Request, Tick, frame, receive
+from aixi.evaluation.faults import InternalError, LifeLostError, attribute
+from aixi.evaluation.isolation import end_session, live_isolated
+from aixi.evaluation.messages import Begun, Broken, Lived, Message, Request, Tick, frame, receive
 from aixi.evaluation.records import Cell, cell_key, curve_points, full_options
 
 IMPORTS = ("evaluation_agents",)
@@ -94,6 +96,8 @@ def test_an_environment_that_hangs_is_ended(kind):
     [
         ("sluggish", "did not end within 0.3 s, its deadline (evaluation_worlds.py, line "),
         ("sluggish:kind=exit", "raised SystemExit: 3"),
+        ("sluggish:kind=quit", "ended its process with status 70 (evaluation_worlds.py, line "),
+        ("sluggish:kind=realtime", "crashed with signal 40 (evaluation_worlds.py, line "),
         ("clumsy", "raised ZeroDivisionError: slipped"),
     ],
 )
@@ -101,6 +105,21 @@ def test_an_agent_that_fails_is_blamed(agent, error):
     found = live("Walk", agent, deadline=0.3)
     assert (found.fault, found.cycles) == ("agent", 9)
     assert found.error.startswith(f"agent {agent} {error}")
+
+
+def test_an_agent_that_lets_no_timer_end_it_is_blamed(monkeypatch):
+    monkeypatch.setattr(isolation, "GRACE", 0.3)
+    found = live("Walk", "sluggish:kind=deaf", deadline=0.3, session="deaf")
+    assert (found.fault, found.cycles) == ("agent", 9)
+    assert found.error == "agent sluggish:kind=deaf did not end within 0.3 s, its deadline (cycle 10, seed 1)"
+    end_session("deaf")
+
+
+def test_an_agent_whose_totals_are_none_is_blamed():
+    found = live("Walk", "sluggish:kind=totals")
+    assert (found.fault, found.cycles) == ("agent", 200)
+    assert "cannot tell its totals: InvalidValueError: model_bits must be a number of bits, got nan" in found.error
+    assert found.average_reward == live("Walk").average_reward
 
 
 def test_an_agent_that_cannot_begin_is_blamed():
@@ -118,14 +137,65 @@ def test_an_environment_that_leaks_is_stopped(kind):
     assert len(curve_points(found)) == found.cycles
 
 
+@LINUX
+@pytest.mark.parametrize(
+    ("environment", "agent", "fault"), [("Share", "random", "environment"), ("Walk", "sluggish:kind=share", "agent")]
+)
+def test_shared_memory_is_memory_too(environment, agent, fault):
+    """The system's own limit does not know it."""
+    found = live(environment, agent, memory=50 << 20)
+    assert found.fault == fault
+    assert found.cycles == {"environment": LIVES_BEFORE_FAULT, "agent": 9}[fault]
+    assert "took more than 0.0524288 GB of memory (evaluation_worlds.py, line " in found.error
+    assert "in take_shared_memory; " in found.error
+
+
 def test_what_a_life_prints_goes_nowhere(capfd):
     assert live("Print").fault is None
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_life_that_is_killed_is_lost():
-    with pytest.raises(LifeLostError, match=r"random in test/Kill-v0, seed 1, was lost \(killed by SIGKILL\)"):
-        live("Kill")
+@pytest.mark.parametrize(
+    ("environment", "agent", "name", "fault"),
+    [
+        ("Kill", "random", "SIGKILL", "environment"),
+        ("Walk", "sluggish:kind=kill", "SIGKILL", "agent"),
+        ("Walk", "sluggish:kind=terminate", "SIGTERM", "agent"),
+        ("Walk", "sluggish:kind=parent", "SIGKILL", "agent"),
+        ("Walk", "sluggish:kind=silent", "SIGKILL", None),
+    ],
+)
+def test_a_life_that_is_killed_is_lost(environment, agent, name, fault):
+    """What it had come to is known, and by whom it was killed where that was Python."""
+    with pytest.raises(LifeLostError, match=rf"{agent} in .*, seed 1, was lost \(killed by {name}\)") as caught:
+        live(environment, agent)
+    loss = caught.value
+    assert (loss.signal, loss.result.fault) == (name, fault)
+    if agent != "sluggish:kind=parent":  # who was to tell of its last tenth of a second is gone too
+        cycles = LIVES_BEFORE_FAULT if environment == "Kill" else 9
+        whole = run("random", "test/Walk-v0", cycles=cycles, seed=1, relabel=True)
+        assert loss.result.cycles == cycles
+        assert loss.result.average_reward == pytest.approx(whole.average_reward, rel=1e-12)
+        assert loss.place.endswith(f"cycle {cycles + 1}, seed 1")
+    assert loss.place.startswith("evaluation_worlds.py, line ") == (fault is not None)
+    assert loss.result.options == full_options(agent)
+
+
+@pytest.mark.parametrize(
+    ("sabotage", "error"),
+    [
+        ("main._live = lambda *_: 1 / 0", "own code failed around .*ZeroDivisionError"),  # around the life
+        ("main.description_hash = lambda *_: 1 / 0", "own code failed around .*ZeroDivisionError"),  # before it
+        ("def fork(): raise BlockingIOError('full')\nos.fork = fork", "own code failed around .*BlockingIOError: full"),
+        ("os.write(2, b'had enough')\nos._exit(3)", "has ended with status 3; .*:\nhad enough"),
+    ],
+)
+def test_what_is_no_fault_of_a_life_is_none(sabotage, error, tmp_path, monkeypatch):
+    (tmp_path / "sabotage.py").write_text(f"import os, sys\nmain = sys.modules['__main__']\n{sabotage}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(InternalError, match=f"(?s){error}"):
+        live("Walk", imports=(*IMPORTS, "sabotage"), session=str(tmp_path))
+    end_session(str(tmp_path))
 
 
 def test_a_life_that_is_stopped_leaves_nothing():
@@ -211,6 +281,9 @@ def test_a_fork_of_the_driver_does_not_keep_processes_alive():
 def test_lives_within_the_workers_of_an_executor():
     with ProcessPoolExecutor(1, get_context("spawn")) as executor:
         there = executor.submit(live_isolated, Cell("random", "aixi/CoinFlip-v0", 1, 50)).result()
+        lost = executor.submit(live_isolated, Cell("sluggish:kind=kill", "test/Walk-v0", 1, 50), imports=IMPORTS)
+        assert isinstance(lost.exception(), LifeLostError)
+        assert (lost.exception().result.cycles, lost.exception().result.fault) == (9, "agent")
     here = live_isolated(Cell("random", "aixi/CoinFlip-v0", 1, 50), session=SESSION)
     assert there.percept_hash == here.percept_hash
 
@@ -226,13 +299,20 @@ def test_what_a_process_does_not_know_is_refused():
     assert live("Stateful", key=cell_key(Cell("random", "test/Stateful-v0", 1, 200))).fault is None
 
 
-@pytest.mark.parametrize(("limit", "value"), [("deadline", 0), ("memory", 0)])
+@pytest.mark.parametrize(
+    ("limit", "value"),
+    [("deadline", 0), ("deadline", math.inf), ("deadline", math.nan), ("memory", 0), ("memory", 2**63)],
+)
 def test_limits_that_cannot_be(limit, value):
     with pytest.raises(InvalidValueError, match=f"{limit} must be "):
         live("Walk", **{limit: value})
 
 
-WITHOUT_FORK = "import os; del os.fork; from aixi.evaluation.zygote import main; main()"
+def test_limits_beyond_what_the_system_can_count():
+    assert live("Walk", deadline=1e12, memory=2**63 - 1).fault is None
+
+
+WITHOUT_FORK = "import os; del os.fork; from aixi.evaluation import zygote; zygote.main()"
 
 
 @pytest.mark.parametrize("environment", ["Slow", "Hang"])
@@ -263,7 +343,25 @@ def test_without_fork_a_process_lives_one_cell(environment):
         assert process.returncode == 1
         assert said[-1].cycles == LIVES_BEFORE_FAULT
         assert traces.startswith("Timeout (")
-        assert isolation._attribute(traces, begun.template.entry_point)[0] == "environment"
+        assert attribute(traces, begun.template.entry_point)[0] == "environment"
+
+
+def test_without_fork_a_defect_is_none_of_the_life():
+    process = subprocess.Popen(
+        [sys.executable, "-c", WITHOUT_FORK.replace("zygote.main", "zygote._live = lambda *_: 1 / 0; zygote.main")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=with_worlds(),
+        bufsize=0,
+    )
+    with process:
+        process.stdin.write(frame(Request(Cell("random", "test/Walk-v0", 1, 300), None, ("evaluation_worlds",))))
+        assert not receive(process.stdout.read, Message).forked
+        while isinstance(message := receive(process.stdout.read, Message), Tick):
+            pass
+        assert "ZeroDivisionError" in message.error
+        assert isinstance(message, Broken)
+        process.kill()
 
 
 def test_without_fork_a_process_ends_with_its_driver():

@@ -9,7 +9,7 @@ import pytest
 from report_tables import AGENTS, BROKEN, ERROR, NAMES, read, table
 
 from aixi.evaluation.report import figures, html_report
-from aixi.evaluation.results import EnvironmentScore, ScoreResult
+from aixi.evaluation.results import EnvironmentScore, Loss, ScoreResult
 
 VOID = {"br", "circle", "meta", "path", "rect", "wbr"}
 SECTIONS = [
@@ -257,6 +257,12 @@ def test_weights_pairs_sensitivity_and_failures_are_told(root, result):
 
     part = section(root, "sensitivity")
     assert body(part, "Rankings") == [["1", "A › B › C › D › E › F", "2"], ["2", "F › E › D › C › B › A", "1"]]
+    assert "All pairs: differences known to ±0.070." in section(root, "pairs").text
+    asked = table(AGENTS[:2], precision_asked=0.05, stopped="budget spent")
+    asked.pairs[0].dominates = asked.pairs[0].dominates_surely = True
+    there = section(Tree(html_report(asked)).root, "pairs")
+    assert "differences known to ±0.070 (asked ±0.05): not reached: budget spent" in there.text
+    assert body(there, "Pairs")[0][7] == "surely"
     assert body(part, "Kendall's tau") == [["1", "1.00", "−1.00"], ["2", "−1.00", "1.00"]]
     assert body(part, "Without one environment") == [[NAMES[0], *(f"0.{a}00 ({6 - a})" for a in range(6))]]
     assert [row[:2] for row in body(part, "Every choice of weights")] == [
@@ -270,18 +276,33 @@ def test_weights_pairs_sensitivity_and_failures_are_told(root, result):
 
 
 def test_what_is_wrong_is_said_before_the_numbers(result):
-    loud = table(seeds=3, quick=True, interrupted=True, lost=7)
+    lost = [Loss(AGENTS[2], NAMES[1], seed, f"<b>worker {seed}</b> died 3 times") for seed in range(8)]
+    left_out = {"agent random has changed since": 12}
+    loud = table(seeds=3, quick=True, interrupted=True, missing=7, kept=True, lost=lost, left_out=left_out)
     head, _, rest = html_report(loud).partition("<main>")
     assert "quick: for trying out, not for publication" in head
     assert "Interrupted" in head
-    assert "7 lives are missing" in head
-    assert f"<b>{BROKEN}</b> is left out for all agents" in head
+    assert "7 lives are missing, since the run was interrupted; the same command goes on" in head
+    assert "with --store FILE" in html_report(table(missing=7))
+    assert f"{BROKEN} is left out for all agents" in head
+    assert "8 lives are lost" in head
+    assert all(f"&lt;b&gt;worker {seed}&lt;/b&gt; died 3 times" in head for seed in range(8))
+    assert "12: agent random has changed since" in head
     board = section(Tree("<main>" + rest.partition("</body>")[0]).root, "leaderboard")
     assert "The intervals of A, B, C, D, E, F are not trustworthy" in board.text
     assert all(row[3].endswith(" ?") for row in body(board, "Leaderboard"))
     assert len(list(board.all("path", "unsure"))) == len(AGENTS)
+    failures = body(section(Tree("<main>" + rest.partition("</body>")[0]).root, "failures"), "Failures")
+    assert [row[1:5] for row in failures[1:]] == [[NAMES[1], str(seed), "–", "the worker: lost"] for seed in range(8)]
     quiet = html_report(table(broken=None))
-    for word in ("trying out", "Interrupted", "are missing", "left out for all agents, since", "not trustworthy:"):
+    for word in (
+        "trying out",
+        "Interrupted",
+        "are missing",
+        "left out for all agents, since",
+        "not trustworthy:",
+        "lives are lost",
+    ):
         assert word not in quiet.replace(ERROR, "")
 
 

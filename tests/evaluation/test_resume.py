@@ -5,10 +5,12 @@ import sys
 from pathlib import Path
 
 import evaluation_worlds
+import gymnasium
 import numpy as np
 import pytest
 from evaluation_checks import same
 
+from aixi.agents.registry import AGENTS, AgentSpec
 from aixi.errors import InvalidValueError, StateFileError
 from aixi.evaluation.runner import LifeFaultError, run
 from aixi.state import load_state, save_state
@@ -167,6 +169,28 @@ def test_path_that_cannot_be_written_is_told_before_the_life(tmp_path, path):
     assert not cycles
 
 
-def test_life_that_could_not_be_resumed_is_not_begun():
+def test_an_agent_that_cannot_be_resumed_is_not_saved(tmp_path, monkeypatch):
+    fleeting = AgentSpec("fleeting", "aixi.agents.baselines:RandomAgent", "for tests", resumable=False)
+    monkeypatch.setitem(AGENTS._entries, "fleeting", fleeting)
+    assert run("fleeting", "aixi/Tiger-v0", cycles=5).cycles == 5
+    with pytest.raises(InvalidValueError, match="a life of fleeting cannot be saved"):
+        run("fleeting", "aixi/Tiger-v0", cycles=5, save=tmp_path / "life.state")
+
+
+def test_actions_that_are_not_discrete_are_replayed(tmp_path):
+    path = tmp_path / "life.state"
+    whole = run("random", "test/Continuous-v0", cycles=30, seed=4)
+    run("random", "test/Continuous-v0", cycles=12, seed=4, save=path)
+    assert run(None, None, cycles=30, resume=path).percept_hash == whole.percept_hash
+
+
+def test_life_that_could_not_be_resumed_is_not_begun(monkeypatch):
+    init = evaluation_worlds.Continuous.__init__
+
+    def endless(self):
+        init(self)
+        self.action_space = gymnasium.spaces.Sequence(gymnasium.spaces.Discrete(2))
+
+    monkeypatch.setattr(evaluation_worlds.Continuous, "__init__", endless)
     with pytest.raises(InvalidValueError, match="Continuous-v0 cannot be saved"):
         run("random", "test/Continuous-v0", cycles=5, save="life.state")

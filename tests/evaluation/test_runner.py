@@ -7,9 +7,11 @@ from gymnasium import spaces
 from aixi.agents.base import RewardRange
 from aixi.agents.baselines import ConstantAgent, RandomAgent
 from aixi.agents.registry import make_agent
-from aixi.errors import EnvironmentFaultError, InvalidValueError, UnknownNameError, UnsupportedSpaceError
+from aixi.errors import EnvironmentFaultError, InvalidValueError, UnknownNameError
+from aixi.evaluation.cells import score
 from aixi.evaluation.curve import Curve
 from aixi.evaluation.runner import LifeFaultError, run
+from aixi.evaluation.suite import Suite
 from aixi.evaluation.world import STREAMS, World, relabelling, stream
 
 FAULTS = {
@@ -48,12 +50,35 @@ def test_curve_depends_on_the_cycles_lived_alone():
     short, long = Curve(), Curve()
     for cycle in range(1, 5001):
         for curve in (short, long):
-            curve.add(cycle, float(cycle), 0.0, 0.0)
+            curve.add(cycle, float(cycle), cycle, 0.0, 0.0)
     for cycle in range(5001, 100_000):
-        long.add(cycle, float(cycle), 0.0, 0.0)
+        long.add(cycle, float(cycle), cycle, 0.0, 0.0)
     ends = {point.cycle for point in long.points()}
     assert ends & set(range(5001)) <= {point.cycle for point in short.points()}
     assert 128 <= len(ends) <= 256
+
+
+def test_lives_can_be_measured_by_the_return_of_their_episodes():
+    returns, ended, sums = [], [0], [0.0]
+
+    def look(life):
+        sums.append(life.reward)
+        if life.episodes > len(returns):
+            returns.append(life.reward - sums[ended[-1]])
+            ended.append(life.cycle)
+
+    result = run("random", "test/Returns-v0", cycles=400, on_cycle=look)
+    assert len(returns) == result.episodes > 10
+    assert result.measured == result.average_return == pytest.approx(sum(returns) / len(returns))
+    assert result.average_reward == sums[-1] / 400
+    first = next(point for point in result.curve if point.cycle >= ended[1])
+    done = sum(end <= first.cycle for end in ended[1:])
+    assert first.cumulative_average == pytest.approx(sum(returns[:done]) / done)
+    table = score(["random"], Suite("tests", 1, "", 500.0, 1, {"test/Returns-v0": 400}), imports=["evaluation_worlds"])
+    found = table.agents["random"].environments["test/Returns-v0"]
+    plain = run("random", "test/Returns-v0", cycles=400, relabel=True)
+    assert found.mean == pytest.approx(plain.measured / 4.0)
+    assert found.range_value == pytest.approx((plain.measured + 20.0) / 60.0)
 
 
 def test_on_cycle_is_called_at_each_cycle():
@@ -100,7 +125,7 @@ def test_faults_of_an_environment_leave_a_partial_result(name):
 def test_long_reward_sets_are_shown_by_their_range(monkeypatch):
     world = World("aixi/CoinFlip-v0", 0, relabel=False, record=False)
     object.__setattr__(world, "row", evaluation_worlds._row("Long", "Walk", tuple(map(float, range(20)))))
-    monkeypatch.setattr(world, "_rewards", frozenset())
+    monkeypatch.setattr(world, "_legal", lambda reward: False)
     world.begin()
     with pytest.raises(EnvironmentFaultError, match="declares 20 rewards from 0 to 19"):
         world.step(0)
@@ -113,9 +138,16 @@ def test_unknown_names_come_with_a_suggestion():
         run("randm", "aixi/Tiger-v0", cycles=1)
 
 
-def test_environment_without_declared_rewards_is_told_how_to_register():
-    with pytest.raises(InvalidValueError, match=r"declares no rewards; register its row with aixi\.environments"):
-        run("random", "evaluation_worlds:test/Unlisted-v0", cycles=1)
+def test_environment_that_only_gymnasium_knows_is_lived_in_and_not_scored():
+    result = run("mc-aixi-ctw:depth=4,horizon=1,simulations=1", "evaluation_worlds:test/Unlisted-v0", cycles=20)
+    assert result.cycles == 20
+    assert result.coding["reward"].startswith("undeclared: ")
+    suite = Suite("tests", 1, "", 500.0, 1, {"test/Unlisted-v0": 10})
+    with pytest.raises(InvalidValueError, match=r"test/Unlisted-v0 lacks anchors \(random, constant, best\)"):
+        score(["random"], suite, imports=["evaluation_worlds"])
+
+
+def test_modules_that_cannot_be_imported_are_told():
     with pytest.raises(InvalidValueError, match="cannot import 'no_such_module'"):
         run("random", "no_such_module:test/Walk-v0", cycles=1)
 
@@ -165,9 +197,11 @@ def test_random_agent_goes_on_from_its_state():
     assert [one.act() for _ in range(2000)] == [other.act() for _ in range(2000)]
 
 
-def test_constant_agent_needs_discrete_actions():
-    with pytest.raises(UnsupportedSpaceError, match="needs a Discrete action space"):
-        run("constant", "test/Continuous-v0", cycles=1)
+def test_a_box_of_actions_has_constant_ones_too():
+    assert run("constant", "test/Continuous-v0", cycles=9).average_reward == 0.0  # the lower bounds
+    assert run("constant:action=24", "test/Continuous-v0", cycles=9).average_reward == 1.0  # the upper ones
+    with pytest.raises(InvalidValueError, match="action must be less than 25 here, got 25"):
+        run("constant:action=25", "test/Continuous-v0", cycles=9)
 
 
 def test_options_in_text_take_the_annotated_type():

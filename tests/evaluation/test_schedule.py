@@ -1,5 +1,6 @@
 """Cells to processes: what is stored is not lived again, what is lost is, and Ctrl-C leaves nothing half done."""
 
+import math
 import os
 import signal
 import sys
@@ -13,13 +14,13 @@ import pytest
 
 from aixi.errors import InvalidValueError
 from aixi.evaluation import schedule
+from aixi.evaluation.faults import InternalError, LifeLostError
 from aixi.evaluation.interrupt import Interrupt
-from aixi.evaluation.isolation import LifeLostError
 from aixi.evaluation.records import Cell, CellResult, cell_key
 from aixi.evaluation.schedule import ATTEMPTS, ExecutorLostError, cluster_executor, live_cells
 from aixi.evaluation.store import Store
 
-IMPORTS = ["evaluation_worlds"]
+IMPORTS = ["evaluation_agents"]
 
 
 def keyed(*cells):
@@ -54,6 +55,12 @@ class Here(Executor):
 
 def lived(cell, **_):
     return CellResult(cell=cell, cycles=cell.cycles, average_reward=float(cell.seed), percept_hash=1)
+
+
+def loss(cell, average=None, fault=None):
+    return LifeLostError(
+        "gone", CellResult(cell=cell, average_reward=average, fault=fault), "SIGKILL", "cycle 1, seed 1"
+    )
 
 
 def test_the_same_bits_wherever_cells_are_lived():
@@ -104,7 +111,8 @@ def test_a_failed_life_is_a_result():
 
 
 def test_a_lost_life_is_begun_again():
-    losses = iter([LifeLostError("killed"), BrokenProcessPool("gone")])
+    cells = walks(3)
+    losses = iter([loss(cells[1][1]), BrokenProcessPool("gone"), loss(cells[1][1]), BrokenProcessPool("gone")])
 
     def lose(cell, **_):
         error = next(losses, None) if cell.seed == 1 else None
@@ -114,23 +122,96 @@ def test_a_lost_life_is_begun_again():
 
     executor = Here(lose)
     with Store(None) as store:
-        outcome = live_cells(walks(3), store, executor=executor)
+        outcome = live_cells(cells, store, executor=executor)
     assert [result.average_reward for result in outcome.results] == [0.0, 1.0, 2.0]
-    assert [cell.seed for cell in executor.cells].count(1) == 3
+    assert [cell.seed for cell in executor.cells].count(1) == 5
 
 
-def test_a_life_that_is_lost_time_and_again_is_given_up():
-    cells = [*walks(1), *keyed(Cell("random", "test/Kill-v0", 0, 100))]
+@pytest.mark.parametrize(
+    ("agent", "environment", "fault", "signals"),
+    [
+        ("random", "Kill", "environment", "SIGKILL; evaluation_worlds.py, line "),
+        ("sluggish:kind=kill", "Walk", "agent", "SIGKILL; evaluation_worlds.py, line "),
+        ("sluggish:kind=silent", "Walk", "agent", "SIGKILL; cycle 10, seed 0"),
+        ("sluggish:kind=parent", "Walk", "agent", "SIGKILL; evaluation_worlds.py, line "),
+    ],
+)
+def test_a_life_that_is_killed_time_and_again_has_failed(agent, environment, fault, signals):
+    """Else an agent would keep the seeds that it likes, and kill itself on the others."""
+    cells = [*walks(1), *keyed(Cell(agent, f"test/{environment}-v0", 0, 100))]
     with Store(None) as store:
         outcome = live_cells(cells, store, imports=IMPORTS)
-        assert [result.cell for result in outcome.results] == [cells[0][1]]
-        assert list(outcome.lost) == [cells[1][1]]
-        assert "killed by SIGKILL" in outcome.lost[cells[1][1]]
+        assert (outcome.lost, outcome.results[0].fault, outcome.results[1].fault) == ({}, None, fault)
+        assert f" failed: its process was killed {ATTEMPTS} times ({signals}" in outcome.results[1].error
+        assert store.claim(cells[1][0]) == "done"
+        assert live_cells(cells, store, executor=Here(pytest.fail)).stored == 2
+
+
+@pytest.mark.parametrize(
+    ("attempts", "average", "fault"),
+    [
+        ([(0.5, None), (-0.25, None), (None, None)], -0.25, "agent"),
+        ([(None, None), (None, None), (None, None)], None, "agent"),
+        ([(0.5, None), (0.75, "environment"), (1.0, None)], 0.5, "environment"),
+        ([(0.5, "agent"), (0.75, "environment"), (1.0, None)], 0.5, "agent"),
+    ],
+)
+def test_the_least_flattering_of_lost_attempts_counts(attempts, average, fault):
+    left = iter(attempts)
+
+    def lose(cell, **_):
+        raise loss(cell, *next(left))
+
+    with Store(None) as store:
+        [found] = live_cells(walks(1), store, executor=Here(lose)).results
+    assert (found.average_reward, found.fault) == (average, fault)
+
+
+def test_a_cell_that_the_executor_loses_time_and_again_is_given_up():
+    def lose(cell, **_):
+        if cell.seed == 1:
+            raise BrokenProcessPool("gone")
+        return lived(cell)
+
+    cells, executor = walks(3), Here(lose)
+    with Store(None) as store:
+        outcome = live_cells(cells, store, executor=executor)
+        assert [result.cell.seed for result in outcome.results] == [0, 2]
+        assert outcome.lost == {cells[1][1]: "gone"}
         assert store.claim(cells[1][0]) == "mine"
+    assert [cell.seed for cell in executor.cells].count(1) == ATTEMPTS
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("slipped"), InternalError("slipped"), OSError("slipped")])
+def test_a_defect_is_no_loss(error):
+    def fail(cell, **_):
+        raise error
+
+    with Store(None) as store:
+        with pytest.raises(type(error), match="slipped"):
+            live_cells(walks(1), store, executor=Here(fail))
+        assert list(store.results()) == []
+        assert live_cells(walks(1), store, executor=Here(lived)).results[0].fault is None
+
+
+def test_failed_lives_are_lived_again_on_demand():
+    cells = [*walks(2), *keyed(Cell("random", "test/Hang-v0", 0, 100), Cell("random", "test/Raise-v0", 0, 100))]
+    with Store(None) as store:
+        live_cells(cells, store, workers=2, imports=IMPORTS, deadline=0.5)
         executor = Here(lived)
-        live_cells(cells, store, executor=executor)
-        assert executor.cells == [cells[1][1]]
-    assert ATTEMPTS == 3
+        outcome = live_cells(cells[:3], store, executor=executor, retry_failed=True)
+        assert executor.cells == [cells[2][1]]
+        assert [result.fault for result in outcome.results] == [None] * 3
+        assert store.get(cells[2][0]).fault is None
+        assert store.get(cells[3][0]).fault == "environment"  # not asked for
+
+
+@pytest.mark.parametrize(
+    ("limit", "value"), [("deadline", math.inf), ("deadline", math.nan), ("deadline", -1), ("memory", 0)]
+)
+def test_limits_that_cannot_be_are_told_at_once(limit, value):
+    with Store(None) as store, pytest.raises(InvalidValueError, match=f"{limit} must be "):
+        live_cells([], store, **{limit: value})
 
 
 def test_what_another_driver_has_taken_is_waited_for(tmp_path, monkeypatch):

@@ -125,6 +125,10 @@ def test_failed_life_has_the_lower_of_zero_and_what_it_had(reward, counted):
     table = summarise(SUITE, ["x"], [failed("x", "a", 0, reward), *lives("x", {("b", 0): 1.0})])
     found = table.agents["x"].environments["a"]
     assert found.seeds[0].value == pytest.approx(counted, abs=1e-12)
+    # what it had earned stays beside the error; what counts is no more than the random anchor
+    assert (found.seeds[0].average_reward, found.seeds[0].error) == (reward, "it broke")
+    assert found.average_reward == pytest.approx(min(0.5, reward), **TIGHT)
+    assert found.range_value == pytest.approx((min(0.5, reward) + 1) / 2, **TIGHT)
     assert table.agents["x"].scores["tempered"] == pytest.approx(2 / 3 * counted + 1 / 3, **TIGHT)
     assert table.agents["x"].failures == 1
     assert [(f.agent, f.environment, f.cycles, f.fault, f.error) for f in table.failures] == [
@@ -138,7 +142,16 @@ def test_failed_life_has_the_lower_of_zero_and_what_it_had(reward, counted):
 def test_life_that_failed_before_its_first_cycle_counts_as_random():
     lost = CellResult(cell=Cell("x", "a", 0, 10), fault="agent", error="no such space")
     table = summarise(SUITE, ["x"], [lost, *lives("x", {("b", 0): 1.0})])
-    assert table.agents["x"].environments["a"].seeds[0].value == 0.0
+    found = table.agents["x"].environments["a"]
+    assert (found.seeds[0].value, found.seeds[0].average_reward) == (0.0, None)
+    assert (found.average_reward, found.range_value) == (0.5, 0.75)
+
+
+def test_failed_life_counts_among_others():
+    results = [failed("x", "a", 0, 0.7), *lives("x", {("a", 1): 0.8, ("b", 0): 1.0, ("b", 1): 1.0})]
+    found = summarise(SUITE, ["x"], results).agents["x"].environments["a"]
+    assert (found.mean, found.average_reward) == pytest.approx((0.5, 0.65), **TIGHT)
+    assert found.range_value == pytest.approx(0.825, **TIGHT)
 
 
 def test_environment_that_fails_is_left_out_for_all_agents():
@@ -182,6 +195,33 @@ def test_pairs_are_compared_seed_by_seed():
     # a life of y earns more than one of x in 22 of the 36 couples, counted by hand
     assert pair.improvement == pytest.approx(sum(b + 0.5 > a for a in noise for b in noise) / 36, **TIGHT)
     assert pair.swap is None
+    assert pair.dominates_surely is False  # one environment and six seeds
+
+
+@pytest.mark.parametrize(
+    ("seeds", "leads", "surely"),
+    [(27, (0.5, 0.3), True), (26, (0.5, 0.3), False), (27, (0.5, -0.45), False)],
+    ids=["clear lead", "few seeds", "interval reaches below 0"],
+)
+def test_agent_that_dominates_surely_is_ahead_in_every_interval(seeds, leads, surely):
+    suite = Suite("two", 1, "", 100.0, 1, {"c": 10, "d": 10})
+    results = lives("x", {("c", seed): leads[seed % 2] for seed in range(seeds)})
+    results += lives("y", {("c", seed): 0.0 for seed in range(seeds)})
+    # in the other environment the two are alike, seed by seed
+    results += [life for agent in "xy" for life in lives(agent, {("d", seed): seed / 10 for seed in range(seeds)})]
+    (pair,) = summarise(suite, ["x", "y"], results).pairs
+    assert (pair.first, pair.dominates, pair.dominates_surely) == ("x", True, surely)
+
+
+def test_scores_without_each_environment_keep_the_proportions_of_the_other_weights():
+    suite = Suite("three", 1, "", 100.0, 1, {"a": 10, "c": 10, "d": 10})  # weights 4/7 : 1/7 : 1/14, or 8 : 2 : 1
+    results = lives("x", {("a", 0): 0.77, ("c", 0): 0.5, ("d", 0): 0.1})
+    results += lives("y", {("a", 0): 0.53, ("c", 0): 0.6, ("d", 0): 0.2})
+    found = summarise(suite, ["y", "x"], results).sensitivity.without
+    # the agent ahead with all of them comes first: values 0.9, 0.5, 0.1 and 0.1, 0.6, 0.2
+    assert found["a"] == pytest.approx([(2 * 0.5 + 0.1) / 3, (2 * 0.6 + 0.2) / 3], **TIGHT)
+    assert found["c"] == pytest.approx([(8 * 0.9 + 0.1) / 9, (8 * 0.1 + 0.2) / 9], **TIGHT)
+    assert found["d"] == pytest.approx([(8 * 0.9 + 2 * 0.5) / 10, (8 * 0.1 + 2 * 0.6) / 10], **TIGHT)
 
 
 def test_ranking_across_settings():

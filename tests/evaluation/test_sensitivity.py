@@ -10,7 +10,6 @@ from aixi.errors import InvalidValueError
 from aixi.evaluation.sensitivity import (
     dominance,
     kendall_tau,
-    leave_one_out,
     rank_acceptability,
     rankings,
     swap_distances,
@@ -105,17 +104,6 @@ def test_agents_that_tie_swap_at_once_and_dominated_ones_never():
     found = swap_distances([[0.1, 0.1], [0.9, 0.2], [0.2, 0.9]], [0.5, 0.5])
     assert found.order.tolist() == [1, 2, 0]
     assert found.distances.tolist() == [0.0, math.inf]
-
-
-def test_leaving_each_environment_out():
-    found = leave_one_out([[0.9, 0.5, 0.1], [0.1, 0.6, 0.2]], [0.6, 0.2, 0.2])
-    np.testing.assert_array_equal(found, [[2, 1], [1, 2], [1, 2]])
-
-
-def test_leaving_out_the_only_environment_leaves_no_ranks():
-    found = leave_one_out([[0.9, 0.5], [0.1, 0.6]], [1.0, 0.0])
-    assert np.isnan(found[0]).all()
-    np.testing.assert_array_equal(found[1], [1, 2])
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,17 @@ def test_the_first_result_of_a_cell_stays(filled):
         assert store.get_many(["k0"])["k0"] == result(0)
 
 
+def test_failures_are_forgotten_whole(filled):
+    with Store(filled) as store:
+        for key, fault in [("a", "agent"), ("e", "environment"), ("other", "agent")]:
+            store.put(key, result(fault=fault, error="slipped"))
+        assert store.forget_failures(["k0", "a", "e", "unknown"]) == 2
+        assert [key for key, _ in store.results()] == ["k0", "k1", "k2", "other"]
+        store.put("a", result(5))
+        assert store.get("a") == result(5)  # with its own curve
+        assert store.forget_failures(["a"]) == 0
+
+
 def test_columns_can_be_asked_for_in_sql(filled):
     with sqlite3.connect(filled) as connection:
         rows = connection.execute("SELECT agent, seed, cycles, lived, average_reward FROM cells ORDER BY seed")

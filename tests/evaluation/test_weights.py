@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from aixi.errors import InvalidValueError
 from aixi.evaluation.weights import (
-    contributions,
     effective_number,
     literal,
     solve_temperature,
@@ -92,11 +91,3 @@ def test_strata_sum_to_one(lengths):
 def test_width_of_strata_must_be_positive(width):
     with pytest.raises(InvalidValueError, match="width must be above 0"):
         strata([1, 2], width)
-
-
-def test_contributions_sum_to_the_score():
-    weights, values = np.array([0.75, 0.25]), np.array([[0.4, 0.8], [1.0, -1.0]])
-    np.testing.assert_allclose(contributions(weights, values), [[0.3, 0.2], [0.75, -0.25]])
-    np.testing.assert_allclose(contributions(weights, values).sum(axis=1), values @ weights)
-    with pytest.raises(InvalidValueError, match="one for each environment"):
-        contributions(weights, [0.1])

@@ -1,0 +1,57 @@
+"""Action masks of an environment that is checked."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aixi.agents.percepts import ActionCodec
+from aixi.environments import EnvironmentRow
+from aixi.evaluation.world import joint_mask
+from aixi.registry import load_object
+
+
+class Masks:
+    """Action masks of an environment, as it gives them and as its row declares them.
+
+    Args:
+        row: its row.
+        env: the environment itself.
+    """
+
+    def __init__(self, row: EnvironmentRow, env: Any) -> None:
+        self._space = env.action_space
+        self._given = getattr(env.unwrapped, "action_masks", None)
+        self._declared = load_object(row.mask) if row.mask else None
+        self._part = row.mask_part
+        self._all = np.ones(ActionCodec(env.action_space).count, np.bool_)
+
+    def look(self, observation: Any, info: dict[str, Any]) -> tuple[NDArray[np.int64], str]:
+        """Returns the indices of the allowed actions, int64[allowed], and in words what is wrong with the mask.
+
+        Where it is wrong, the row's function says what is allowed, and without one all is.
+        """
+        declared = (
+            self._all if self._declared is None else joint_mask(self._space, self._declared(self._of(observation)))
+        )
+        given = info.get("action_mask")
+        if given is None and self._given is not None:
+            given = self._given()
+        mask, wrong = declared, ""
+        if given is not None:
+            try:
+                mask = joint_mask(self._space, given)
+            except ValueError as error:
+                wrong = f"mask {given!r}: {error}"
+            if self._declared is not None and not wrong and not np.array_equal(mask, declared):
+                wrong = f"mask {mask.tolist()} where the row's function says {declared.tolist()}"
+        if not wrong and not mask.any():
+            wrong = "a mask that allows no action"
+        allowed = np.flatnonzero(declared if wrong else mask)
+        return (allowed if len(allowed) else np.flatnonzero(self._all)), wrong
+
+    def _of(self, observation: Any) -> Any:
+        """Returns the part of an observation that the row's function takes."""
+        for key in self._part.split(".") if self._part else ():
+            observation = observation[key] if isinstance(observation, dict) else observation[int(key)]
+        return observation
