@@ -38,11 +38,13 @@ class Hints:
         mask: a function from a part of the observation to bool[actions], where what is allowed follows from what is
             seen.
         mask_part: path of that part, `""` for the whole observation.
+        labels: which of the mask's actions each of the agent's is, by joint index; None where they are the same.
     """
 
     codes: Mapping[str, str] = field(default_factory=dict)
     mask: Callable[[Any], Any] | None = None
     mask_part: str = ""
+    labels: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)

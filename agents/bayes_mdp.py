@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aixi.agents.base import ActionMask, Agent, Hints, RewardRange
+from aixi.agents.codes import chosen_codes, code_option
 from aixi.agents.history import History
 from aixi.agents.percepts import ActionCodec
 from aixi.agents.tabular import unit
@@ -66,7 +67,14 @@ class Process(NamedTuple):
 
 
 class MDPAgent(Agent):
-    """Counts what follows, plans, and acts by the plan; ties are broken uniformly."""
+    """Counts what follows, plans, and acts by the plan; ties are broken uniformly.
+
+    Args:
+        codes: the code of every Box observed, in place of what the environment names; see `aixi.agents.codes`.
+    """
+
+    def __init__(self, codes: str | None) -> None:
+        self.codes = code_option(codes)
 
     def reset(
         self,
@@ -81,7 +89,7 @@ class MDPAgent(Agent):
     ) -> None:
         self._codec = ActionCodec(action_space)
         self._actions = self._codec.count
-        self._history = History(observation_space, 1, hints.codes if hints else None)
+        self._history = History(observation_space, 1, chosen_codes(observation_space, hints, self.codes))
         self._states = max(self._history.possible, 1.0)
         self._range = reward_range
         self._least, self._greatest = reward_range.low, reward_range.high
@@ -211,6 +219,7 @@ class AIXIMDP(MDPAgent):
     Args:
         horizon: cycles that the plan looks ahead.
         prior: total mass of a pair's Dirichlet prior, in visits.
+        codes: the code of every Box observed, in place of what the environment names; see `aixi.agents.codes`.
 
     Example:
         >>> from gymnasium.spaces import Discrete
@@ -224,7 +233,8 @@ class AIXIMDP(MDPAgent):
         1
     """
 
-    def __init__(self, *, horizon: int = 32, prior: float = 1.0) -> None:
+    def __init__(self, *, horizon: int = 32, prior: float = 1.0, codes: str | None = None) -> None:
+        super().__init__(codes)
         self.horizon, self.prior = at_least("horizon", horizon, 1), positive("prior", prior)
 
     def _wants_plan(self, pair: int) -> bool:
@@ -255,9 +265,11 @@ class PSRL(MDPAgent):
     Args:
         discount: of rewards to come, a cycle; below 1.
         prior: total mass of a pair's Dirichlet prior, in visits.
+        codes: the code of every Box observed, in place of what the environment names; see `aixi.agents.codes`.
     """
 
-    def __init__(self, *, discount: float = 0.95, prior: float = 0.1) -> None:
+    def __init__(self, *, discount: float = 0.95, prior: float = 0.1, codes: str | None = None) -> None:
+        super().__init__(codes)
         self.discount, self.prior = below_one(discount), positive("prior", prior)
 
     def reset(
@@ -322,9 +334,11 @@ class RMax(MDPAgent):
     Args:
         known_visits: visits after which a pair is known.
         discount: of rewards to come, a cycle; below 1.
+        codes: the code of every Box observed, in place of what the environment names; see `aixi.agents.codes`.
     """
 
-    def __init__(self, *, known_visits: int = 10, discount: float = 0.95) -> None:
+    def __init__(self, *, known_visits: int = 10, discount: float = 0.95, codes: str | None = None) -> None:
+        super().__init__(codes)
         self.known_visits, self.discount = at_least("known_visits", known_visits, 1), below_one(discount)
 
     def _wants_plan(self, pair: int) -> bool:

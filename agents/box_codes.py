@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from aixi.agents.codes import Space, SpaceCode
+from aixi.agents.space_codes import Space, SpaceCode
 from aixi.errors import UnsupportedSpaceError, at_least, require
 from aixi.state import State
 
@@ -82,7 +82,8 @@ class UniformCode(_BinCode):
         box = self._box
         if not (np.isfinite(box.low).all() and np.isfinite(box.high).all()):
             raise UnsupportedSpaceError(
-                f"equal bins need finite bounds, got {space}; use the code 'quantiles', or give the space bounds"
+                f"equal bins need finite bounds, got {space}; use the code 'quantiles' "
+                "(codes=quantiles of an agent), or give the space bounds"
             )
         bounds = list(zip(self._low.tolist(), self._high.tolist(), strict=True))
         rows = {each: _equal_bins(*each, bins, bool(ends), _is_whole(box)) for each in set(bounds)}

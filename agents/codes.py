@@ -1,254 +1,35 @@
-"""Members of Gymnasium spaces to rows of numbers and back.
+"""The table of codes, and which code a part of a space has.
 
-A member is a row of components: the numbers of a MultiDiscrete or MultiBinary in C order, the parts of a Tuple in
-order, those of a Dict in the order of its keys. A Sequence or a Text is its length and then its items up to a bound,
-those that are not there 0. A Box is made finite by a code of its own: see `aixi.agents.box_codes`.
-
-Decoding is total: whatever a model imagines is a member of the space. A number beyond its component decodes to its
-greatest value, and items beyond the length are left out.
+A space has the code of its kind: see `aixi.agents.space_codes`. A Box is made finite by a code of its own: see
+`aixi.agents.box_codes`.
 """
 
-import copy
+import contextlib
 import inspect
-import operator
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
-import gymnasium
 import numpy as np
 from gymnasium import spaces
-from gymnasium.vector.utils import concatenate, create_empty_array, iterate
 
-from aixi.errors import InvalidValueError, UnsupportedSpaceError, at_least, require
+from aixi.agents.base import Hints
+from aixi.agents.space_codes import (
+    ArrayCode,
+    DiscreteCode,
+    NestedCode,
+    RowCode,
+    SequenceCode,
+    Space,
+    SpaceCode,
+    TextCode,
+)
+from aixi.errors import InvalidValueError, UnsupportedSpaceError, require
 from aixi.registry import Registry, load_object
-from aixi.state import State
 
-Space: TypeAlias = gymnasium.Space[Any]
+__all__ = ["CODES", "CodeSpec", "Space", "SpaceCode", "chosen_codes", "code_option", "make_code", "parts_of"]
 
-MOST_LENGTH = 64
-"""The bound of sequences and texts, unless a code gives another, or a text is never that short."""
 MOST_COMPONENTS = 4096
-
-
-class SpaceCode(ABC):
-    """How members of one space are written as numbers.
-
-    Attributes:
-        sizes: how many values each component has.
-        words: what it does, for the record of a run.
-    """
-
-    sizes: tuple[int, ...]
-    words: str
-
-    @abstractmethod
-    def encode(self, member: Any) -> Iterator[int]:
-        """Yields the numbers of a member of the space, one a component, each in [0, size).
-
-        Raises:
-            InvalidValueError: if it is longer than the code's bound.
-        """
-
-    @abstractmethod
-    def decode(self, numbers: Iterator[int]) -> Any:
-        """Takes as many numbers as there are components, each in [0, size), and returns a member."""
-
-    def part(self, path: str) -> tuple[int, "SpaceCode"]:
-        """Returns the first component of a part, given by its path, and its code.
-
-        Raises:
-            InvalidValueError: if there is no such part.
-        """
-        if path:
-            raise InvalidValueError(f"there is no part {path!r} in {self.words}")
-        return 0, self
-
-    def learn(self, member: Any) -> None:  # noqa: B027  # most codes have nothing to learn
-        """Takes in a real member before it is encoded; codes that follow what they see do so here alone."""
-
-    def state_dict(self) -> State:
-        """Returns what the code has learnt."""
-        return {}
-
-    def load_state_dict(self, state: State) -> None:  # noqa: B027  # most codes have learnt nothing
-        """Goes on from a state."""
-
-
-class DiscreteCode(SpaceCode):
-    """A number from `start` on."""
-
-    def __init__(self, space: spaces.Discrete) -> None:
-        self._start, self.sizes = int(space.start), (int(space.n),)
-        self.words = f"{space.n} values"
-
-    def encode(self, member: Any) -> Iterator[int]:
-        return iter((operator.index(member) - self._start,))
-
-    def decode(self, numbers: Iterator[int]) -> int:
-        return self._start + next(numbers)
-
-
-class ArrayCode(SpaceCode):
-    """The numbers of a MultiDiscrete or a MultiBinary."""
-
-    def __init__(self, space: spaces.MultiDiscrete | spaces.MultiBinary) -> None:
-        self._shape, self._dtype = space.shape, space.dtype
-        if isinstance(space, spaces.MultiBinary):
-            self.sizes = (2,) * int(np.prod(space.shape))
-            self._starts: list[int] = [0] * len(self.sizes)
-        else:
-            self.sizes, self._starts = tuple(space.nvec.ravel().tolist()), space.start.ravel().tolist()
-        self._from_zero = not any(self._starts)
-        self.words = f"{len(self.sizes)} numbers"
-
-    def encode(self, member: Any) -> Iterator[int]:
-        numbers = np.asarray(member, self._dtype).ravel().tolist()
-        return iter(numbers) if self._from_zero else map(operator.sub, numbers, self._starts)
-
-    def decode(self, numbers: Iterator[int]) -> Any:
-        found = [start + next(numbers) for start in self._starts]
-        return np.array(found, self._dtype).reshape(self._shape)
-
-
-class _Nested(SpaceCode):
-    """Parts by key, in order."""
-
-    def __init__(self, parts: dict[Any, SpaceCode]) -> None:
-        self._parts = parts
-        self._learners = {key: part for key, part in parts.items() if type(part).learn is not SpaceCode.learn}
-        self.sizes = tuple(size for part in parts.values() for size in part.sizes)
-        self.words = "; ".join(f"{key}: {part.words}" for key, part in parts.items())
-
-    def encode(self, member: Any) -> Iterator[int]:
-        for key, part in self._parts.items():
-            yield from part.encode(member[key])
-
-    def decode(self, numbers: Iterator[int]) -> Any:
-        return {key: part.decode(numbers) for key, part in self._parts.items()}
-
-    def learn(self, member: Any) -> None:
-        for key, part in self._learners.items():
-            part.learn(member[key])
-
-    def part(self, path: str) -> tuple[int, SpaceCode]:
-        first = 0
-        for key, part in self._parts.items():
-            if path and (path == str(key) or path.startswith(f"{key}.")):
-                inner, found = part.part(path[len(str(key)) + 1 :])
-                return first + inner, found
-            first += len(part.sizes)
-        return super().part(path)
-
-    def state_dict(self) -> State:
-        return {"parts": [part.state_dict() for part in self._parts.values()]}
-
-    def load_state_dict(self, state: State) -> None:
-        for part, saved in zip(self._parts.values(), state["parts"], strict=True):
-            part.load_state_dict(saved)
-
-
-class _Row(_Nested):
-    def decode(self, numbers: Iterator[int]) -> Any:
-        return tuple(super().decode(numbers).values())
-
-
-class SequenceCode(SpaceCode):
-    """A Sequence up to a bound: its length, then its items.
-
-    Args:
-        space: the space.
-        item: code of an item; it learns from every item.
-        length: the bound.
-    """
-
-    def __init__(self, space: spaces.Sequence, item: SpaceCode, length: int = MOST_LENGTH) -> None:
-        self._space, self._item = space, item
-        self._length = at_least("length", length, 0)
-        self.sizes = (length + 1, *item.sizes * length)
-        self.words = f"at most {length} items, each {item.words}"
-
-    def _items(self, member: Any) -> list[Any]:
-        return list(iterate(self._space.stacked_feature_space, member) if self._space.stack else member)
-
-    def learn(self, member: Any) -> None:
-        for item in self._items(member):
-            self._item.learn(item)
-
-    def encode(self, member: Any) -> Iterator[int]:
-        items = self._items(member)
-        _within(len(items), self._length, "sequence", "items")
-        yield len(items)
-        for item in items:
-            yield from self._item.encode(item)
-        yield from [0] * ((self._length - len(items)) * len(self._item.sizes))
-
-    def decode(self, numbers: Iterator[int]) -> Any:
-        count = next(numbers)
-        items = [self._item.decode(numbers) for _ in range(self._length)][:count]
-        if not self._space.stack:
-            return tuple(items)
-        stacked: Any = create_empty_array(self._space.feature_space, count)
-        return concatenate(self._space.feature_space, items, stacked) if items else stacked
-
-    def state_dict(self) -> State:
-        return self._item.state_dict()
-
-    def load_state_dict(self, state: State) -> None:
-        self._item.load_state_dict(state)
-
-
-class TextCode(SpaceCode):
-    """A Text up to a bound: its length, then its characters by their place in the sorted character set.
-
-    Args:
-        space: the space.
-        length: the bound; `MOST_LENGTH`, or the least length of a text, where none is given.
-    """
-
-    def __init__(self, space: spaces.Text, length: int | None = None) -> None:
-        self._least = space.min_length
-        bound = max(MOST_LENGTH, self._least) if length is None else at_least("length", length, self._least)
-        self._most = min(space.max_length, bound)
-        self._characters = sorted(space.character_set)
-        self._places = {character: place for place, character in enumerate(self._characters)}
-        self.sizes = (self._most - self._least + 1, *(len(self._characters),) * self._most)
-        self.words = f"{self._least} to {self._most} of {len(self._characters)} characters"
-
-    def encode(self, member: Any) -> Iterator[int]:
-        _within(len(member), self._most, "text", "characters")
-        yield len(member) - self._least
-        yield from (self._places[character] for character in member)
-        yield from [0] * (self._most - len(member))
-
-    def decode(self, numbers: Iterator[int]) -> str:
-        count = self._least + next(numbers)
-        return "".join([self._characters[next(numbers)] for _ in range(self._most)][:count])
-
-
-def _within(length: int, bound: int, noun: str, items: str) -> None:
-    require(
-        length <= bound,
-        f"a {noun} must have at most {bound} {items} to be coded, got {length}; give this part the code "
-        f"'bound length={length}' or a greater one",
-    )
-
-
-class IgnoreCode(SpaceCode):
-    """Nothing of a member: it always decodes to the same one."""
-
-    def __init__(self, space: Space) -> None:
-        self._space = space
-        self.sizes, self.words = (), "ignored"
-
-    def encode(self, member: Any) -> Iterator[int]:
-        return iter(())
-
-    def decode(self, numbers: Iterator[int]) -> Any:
-        space = copy.deepcopy(self._space)  # the environment's own generator is left as it was
-        space.seed(0)
-        return space.sample()
 
 
 @dataclass(frozen=True)
@@ -272,7 +53,7 @@ CODES: Registry[CodeSpec] = Registry(
     CodeSpec("quantiles", "aixi.agents.box_codes:QuantileCode", "bins that hold equally many of what was seen"),
     CodeSpec("image", "aixi.agents.box_codes:ImageCode", "an image pooled to a grid of grey levels, or a hash of it"),
     CodeSpec("hash", "aixi.agents.hash_code:HashCode", "a hash of an array, which only tells apart"),
-    CodeSpec("ignore", "aixi.agents.codes:IgnoreCode", "nothing of this part"),
+    CodeSpec("ignore", "aixi.agents.space_codes:IgnoreCode", "nothing of this part"),
 )
 """Learnt codes and others join with `CODES.register`."""
 
@@ -313,6 +94,57 @@ def make_code(space: Space, codes: Mapping[str, str] | None = None, path: str = 
     return code
 
 
+def code_option(text: str | None) -> str | None:
+    """Returns an agent's option `codes` if it could be the code of a Box.
+
+    Raises:
+        UnknownNameError: if there is no such code.
+        InvalidValueError: if it has no such options.
+    """
+    if text is not None:
+        name, options = _parse(text)
+        require(name != "bound", f"codes must be a code of every Box, got {text!r}; bound is of a Sequence or a Text")
+        _kind(name, options, "")
+    return text
+
+
+def chosen_codes(space: Space, hints: Hints | None, given: str | None) -> dict[str, str]:
+    """Returns the codes of an observation's parts, by path: what the user gave for every Box, else the environment's.
+
+    Args:
+        space: the observation space.
+        hints: what the environment knows of it.
+        given: the agent's option `codes`.
+
+    Example:
+        >>> hints = Hints({"sky": "uniform bins=9", "mission": "ignore"})
+        >>> space = spaces.Dict(sky=spaces.Box(0, 1, (2,)), mission=spaces.Text(9))
+        >>> chosen_codes(space, hints, "quantiles")
+        {'mission': 'ignore', '*': 'quantiles'}
+    """
+    codes = dict(hints.codes) if hints else {}
+    if given is None:
+        return codes
+    boxes = {path for path, part in parts_of(space) if isinstance(part, spaces.Box)}
+    return {path: code for path, code in codes.items() if path not in boxes} | {"*": given}
+
+
+def parts_of(space: Space, path: str = "") -> Iterator[tuple[str, Space]]:
+    """Yields a space and all its parts, each after its path."""
+    yield path, space
+    match space:
+        case spaces.Tuple():
+            parts: Any = enumerate(space.spaces)
+        case spaces.Dict():
+            parts = space.spaces.items()
+        case spaces.Sequence():
+            parts = [("items", space.feature_space)]
+        case _:
+            return
+    for key, part in parts:
+        yield from parts_of(part, _join(path, key))
+
+
 def _make(space: Space, codes: Mapping[str, str], path: str, used: set[str]) -> SpaceCode:
     text = codes.get(path, codes.get("*") if isinstance(space, spaces.Box) else None)
     used.add(path)
@@ -330,9 +162,9 @@ def _make(space: Space, codes: Mapping[str, str], path: str, used: set[str]) -> 
         case spaces.MultiDiscrete() | spaces.MultiBinary():
             return ArrayCode(space)
         case spaces.Tuple():
-            return _Row({key: _make(part, codes, _join(path, key), used) for key, part in enumerate(space.spaces)})
+            return RowCode({key: _make(part, codes, _join(path, key), used) for key, part in enumerate(space.spaces)})
         case spaces.Dict():
-            return _Nested({key: _make(part, codes, _join(path, key), used) for key, part in space.spaces.items()})
+            return NestedCode({key: _make(part, codes, _join(path, key), used) for key, part in space.spaces.items()})
         case spaces.Sequence():
             return SequenceCode(space, _make(space.feature_space, codes, _join(path, "items"), used), **options)
         case spaces.Text():
@@ -341,22 +173,21 @@ def _make(space: Space, codes: Mapping[str, str], path: str, used: set[str]) -> 
             image = space.dtype == np.uint8 and len(space.shape) > 1
             return _named("image" if image else "uniform", space, {}, path)
     raise UnsupportedSpaceError(
-        f"space {space}{_at(path)} has no code of its own; name one for the path {path!r} (codes: "
-        f"{', '.join(spec.name for spec in CODES)}), register yours with aixi.agents.codes.CODES, or wrap the "
-        "environment"
+        f"space {space}{_at(path)} has no code of its own; name one for the path {path!r} (codes that take it: "
+        f"{', '.join(spec.name for spec in CODES if _takes(spec, space))}), register yours with "
+        "aixi.agents.codes.CODES, or wrap the environment"
     )
 
 
+def _takes(spec: CodeSpec, space: Space) -> bool:
+    with contextlib.suppress(Exception):  # whatever a stranger's code raises at a space that it was not made for
+        load_object(spec.entry_point)(space)
+        return True
+    return False
+
+
 def _named(name: str, space: Space, options: dict[str, int], path: str) -> SpaceCode:
-    kind = load_object(CODES[name].entry_point)
-    try:
-        inspect.signature(kind).bind(space, **options)
-    except TypeError as error:
-        known = [f"{option}=number" for option in list(inspect.signature(kind).parameters)[1:]]
-        raise InvalidValueError(
-            f"code {name!r}{_at(path)} takes {' '.join(known) or 'no options'}, got "
-            f"{' '.join(f'{key}={value}' for key, value in options.items()) or 'none'}: {error}"
-        ) from error
+    kind = _kind(name, options, path)
     try:
         code: SpaceCode = kind(space, **options)
     except UnsupportedSpaceError as error:
@@ -364,6 +195,20 @@ def _named(name: str, space: Space, options: dict[str, int], path: str) -> Space
             raise
         raise UnsupportedSpaceError(f"{error} (the part is {path!r})") from error
     return code
+
+
+def _kind(name: str, options: dict[str, int], path: str) -> Any:
+    """Returns the class of a code that takes such options."""
+    kind = load_object(CODES[name].entry_point)
+    try:
+        inspect.signature(kind).bind(None, **options)
+    except TypeError as error:
+        known = [f"{option}=number" for option in list(inspect.signature(kind).parameters)[1:]]
+        raise InvalidValueError(
+            f"code {name!r}{_at(path)} takes {' '.join(known) or 'no options'}, got "
+            f"{' '.join(f'{key}={value}' for key, value in options.items()) or 'none'}: {error}"
+        ) from error
+    return kind
 
 
 def _parse(text: str) -> tuple[str, dict[str, int]]:

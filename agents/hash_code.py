@@ -8,7 +8,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from aixi.agents.codes import Space, SpaceCode
+from aixi.agents.space_codes import Space, SpaceCode
 from aixi.errors import UnsupportedSpaceError, at_least, require
 from aixi.state import State
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from aixi.agents.codes import Space, make_code
+from aixi.agents.codes import make_code
+from aixi.agents.space_codes import IgnoreCode, Space, numbers_of
 from aixi.errors import at_least
 from aixi.state import State
 
@@ -26,7 +27,7 @@ class History:
         words: how observations are written, for the record of a run.
 
     Raises:
-        UnsupportedSpaceError: if the space has no finite code.
+        UnsupportedSpaceError: if the space has no finite code; of length 0 any space will do.
 
     Example:
         >>> history = History(spaces.Discrete(9), 2)
@@ -36,12 +37,12 @@ class History:
 
     def __init__(self, space: Space, length: int, codes: Mapping[str, str] | None = None) -> None:
         at_least("memory", length, 0)
-        self._code = make_code(space, codes)
+        self._code = make_code(space, codes) if length else IgnoreCode(space)
         self._kept = max(length * (len(self._code.sizes) + 1) - 1, 0)
         self._states: dict[tuple[int, ...], int] = {}
         self._recent: tuple[int, ...] = ()
         # A lone Discrete is by far the commonest observation: it goes past the walk over nested spaces.
-        lone = isinstance(space, spaces.Discrete) and not codes
+        lone = isinstance(space, spaces.Discrete) and bool(length) and not codes
         self._start = int(space.start) if lone and isinstance(space, spaces.Discrete) else None
         self.words = f"the last {length} of: {self._code.words}" if length != 1 else self._code.words
 
@@ -70,7 +71,7 @@ class History:
         if self._start is not None:
             return (operator.index(observation) - self._start,)
         self._code.learn(observation)
-        return tuple(self._code.encode(observation))
+        return tuple(numbers_of(self._code, observation))
 
     def _state(self) -> int:
         recent = self._recent = self._recent[-self._kept :] if self._kept else ()

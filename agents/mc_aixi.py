@@ -10,6 +10,7 @@ import gymnasium
 import numpy as np
 
 from aixi.agents.base import ActionMask, Agent, Boundary, Hints, RewardRange, boundary_of
+from aixi.agents.codes import chosen_codes, code_option
 from aixi.agents.percepts import ActionCodec, PerceptCodec
 from aixi.agents.planning import UCB_CONSTANT, MaskRule, RewardCode, RhoUCT, SearchResult, allowed_actions, check_search
 from aixi.errors import InvalidValueError, at_least, require
@@ -29,7 +30,8 @@ class MCAIXI(Agent):
     Each cycle it explores, that is acts at random, with a probability that decays, and otherwise searches. It learns
     from every real percept. Where lives have episodes, the percept that ends one holds the observation that begins
     the next, the reward of the last cycle and an end bit, so that every action is followed by exactly one percept.
-    The first observation of the life is learnt as a percept of the reward nearest 0.
+    The first observation of the life is learnt as a percept of the reward nearest 0, or where no
+    rewards are declared of that which comes first.
 
     Args:
         horizon: cycles that the search looks ahead.
@@ -44,8 +46,7 @@ class MCAIXI(Agent):
         observation_bits: widths of the observation's components; None for minimal ones.
         reward_bits: width of the reward; None for the minimal one.
         reward_offset: codes a reward as reward + offset; None codes it by its rank.
-        codes: the code of every Box among the observations that the environment names none for; see
-            `aixi.agents.codes`.
+        codes: the code of every Box observed, in place of what the environment names; see `aixi.agents.codes`.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class MCAIXI(Agent):
             exploration_decay is None or 0.0 < exploration_decay <= 1.0,
             f"exploration_decay must be within (0, 1], got {exploration_decay}",
         )
-        self.exploration, self.exploration_decay, self.codes = exploration, exploration_decay, codes
+        self.exploration, self.exploration_decay, self.codes = exploration, exploration_decay, code_option(codes)
         self._search = {
             "horizon": horizon,
             "simulations": simulations,
@@ -107,7 +108,7 @@ class MCAIXI(Agent):
         hints = hints or Hints()
         model_seed, planner_seed, choice_seed = seed.spawn(3)
         self._action = ActionCodec(action_space)
-        codes = dict(hints.codes) if self.codes is None else {**hints.codes, "*": self.codes}
+        codes = chosen_codes(observation_space, hints, self.codes)
         self._codec = PerceptCodec(observation_space, reward_range, episodic=episodic, codes=codes, **self._codes)  # type: ignore[arg-type]  # a dict of its keywords
         codec, actions = self._codec, self._action.count
         model = self.make_model(actions, codec.percept_bits, model_seed)
@@ -117,7 +118,7 @@ class MCAIXI(Agent):
             codec.rewards.table,
             codec.rewards.valid,
         )
-        masks = None if hints.mask is None else codec.mask_table(actions, hints.mask, hints.mask_part)
+        masks = None if hints.mask is None else codec.mask_table(actions, hints.mask, hints.mask_part, hints.labels)
         self._masked = "" if hints.mask is None else "; masked in the search" if masks else "; masked at its root"
         self._planner = RhoUCT(
             actions,
@@ -131,8 +132,6 @@ class MCAIXI(Agent):
         self._rng = np.random.default_rng(choice_seed)
         tied = 1.0 if cycles is None else _LAST_EXPLORATION ** (2.0 / cycles)
         self._decay = tied if self.exploration_decay is None else self.exploration_decay
-        nearest = min(max(0.0, reward_range.low), reward_range.high)
-        self._neutral = nearest if reward_range.values is None else min(reward_range.values, key=abs)
         self._ending: tuple[int, float, Boundary] | None = (
             None  # action and reward of a cycle whose percept is not complete
         )
@@ -146,7 +145,7 @@ class MCAIXI(Agent):
             self._ending = None
             self._learn(action, observation, reward, boundary)
         elif not self._born:
-            words = self._codec.encode(observation, self._neutral, Boundary.TERMINATED)
+            words = self._codec.encode_first(observation)
             for model in self._models:
                 model.update(words)
         self._born = True
@@ -252,8 +251,7 @@ class MCAIXICTW(MCAIXI):
         observation_bits: widths of the observation's components; None for minimal ones.
         reward_bits: width of the reward; None for the minimal one.
         reward_offset: codes a reward as reward + offset; None codes it by its rank.
-        codes: the code of every Box among the observations that the environment names none for; see
-            `aixi.agents.codes`.
+        codes: the code of every Box observed, in place of what the environment names; see `aixi.agents.codes`.
     """
 
     def __init__(

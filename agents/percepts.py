@@ -19,8 +19,10 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from aixi.agents.base import Boundary, RewardRange
-from aixi.agents.codes import DiscreteCode, Space, make_code
+from aixi.agents.codes import make_code, parts_of
+from aixi.agents.masks import fits, known_table
 from aixi.agents.rewards import ListedRewards, SteppedRewards, reward_numbers
+from aixi.agents.space_codes import DiscreteCode, Space, numbers_of
 from aixi.errors import EnvironmentFaultError, InvalidValueError, UnsupportedSpaceError, at_least, require
 from aixi.state import State
 
@@ -28,7 +30,6 @@ MOST_ACTIONS = 1 << 16
 ACTION_BINS = 5
 """Bins of each number of a Box of actions, its bounds among them."""
 _BOUNDARY_BITS = 2
-_MOST_MASK_BITS = 16
 _MOST_SHOWN = 200
 
 
@@ -87,6 +88,7 @@ class PerceptCodec:
         self.observation_space = observation_space
         self.episodic = episodic
         self.name = name
+        self._codes = dict(codes or {})
         self.code = make_code(observation_space, codes)
         self.component_bits = _widths(self.code.sizes, observation_bits)
         self.observation_bits = sum(self.component_bits)
@@ -116,6 +118,20 @@ class PerceptCodec:
         number = self.rewards.encode(reward)
         if number is None:
             raise EnvironmentFaultError(self._reward_fault(reward))
+        return self._words(observation, number, boundary)
+
+    def encode_first(self, observation: Any) -> NDArray[np.uint64]:
+        """Returns the bits of a life's first observation, uint64[words], as if an episode had ended before it.
+
+        No action has earned a reward yet: that nearest 0 stands for it, and nothing is learnt of rewards.
+
+        Raises:
+            EnvironmentFaultError: if the observation is not one that the environment declared.
+            InvalidValueError: if a sequence or a text in it is longer than its code's bound.
+        """
+        return self._words(observation, self.rewards.neutral, Boundary.TERMINATED)
+
+    def _words(self, observation: Any, number: int, boundary: Boundary) -> NDArray[np.uint64]:
         bits = self._observation_code(observation) | number << self.observation_bits
         if self.episodic:
             bits |= int(boundary) << self._end
@@ -147,41 +163,34 @@ class PerceptCodec:
         return self.code.decode(numbers)
 
     def mask_table(
-        self, actions: int, mask: Callable[[Any], Any], part: str = ""
+        self, actions: int, mask: Callable[[Any], Any], part: str = "", labels: Sequence[int] | None = None
     ) -> tuple[int, int, NDArray[np.bool_]] | None:
         """Returns which actions are allowed after a percept, as a table over the bits of a part of the observation.
 
+        A plain function is asked once in a process for all lives in the same spaces, of the code as it was made.
+
         Args:
             actions: number of joint actions.
-            mask: from a member of that part to bool[actions].
+            mask: from a member of that part to bool[actions]; see `aixi.agents.masks.table_of`.
             part: its path.
+            labels: which of the mask's actions each of the table's is; None where they are the same.
 
         Returns:
             First bit of the part, its width in bits, and bool[2**width, actions], all True where the mask allows
-            nothing (no real observation is like that); None if the part is wider than 16 bits.
+            nothing (no real observation is like that); None if the part is wider than 16 bits, or 20 where the mask
+            takes many members at once.
 
         Raises:
             InvalidValueError: if the mask has not so many truth values, or there is no such part.
         """
         first, code = self.code.part(part)
         widths = self.component_bits[first : first + len(code.sizes)]
-        width = sum(widths)
-        if width > _MOST_MASK_BITS:
+        if not fits(mask, code, widths):
             return None
-        table = np.zeros((1 << width, actions), np.bool_)
-        for bits in range(1 << width):
-            rest, numbers = bits, []
-            for size, bit_width in zip(code.sizes, widths, strict=True):
-                numbers.append(min(rest & ((1 << bit_width) - 1), size - 1))
-                rest >>= bit_width
-            allowed = np.asarray(mask(code.decode(iter(numbers))), np.bool_)
-            require(
-                allowed.shape == (actions,),
-                f"the mask of {self.name} must be one truth value for each of {actions} actions, got shape "
-                f"{allowed.shape}",
-            )
-            table[bits] = allowed if allowed.any() else True
-        return (self._shifts[first] if widths else 0), width, table
+        origin = (self.observation_space, self._codes, part)
+        table = known_table(mask, code, widths, actions, origin, self.name)
+        table = table.take(range(actions) if labels is None else labels, axis=1)  # a copy, whole rows of it together
+        return (self._shifts[first] if widths else 0), sum(widths), table
 
     def words_of_coding(self) -> dict[str, str]:
         """Returns how observations and rewards are written, for the record of a run."""
@@ -216,11 +225,12 @@ class PerceptCodec:
         if not inside:
             raise EnvironmentFaultError(
                 f"{self.name} gave observation {_shown(observation)}, which is not in its space {space}"
-                f"{_misfit(space, observation)}; correct the environment or its observation_space"
+                f"{misfit(space, observation)}; correct the environment or its observation_space"
             )
         self.code.learn(observation)
         bits = 0
-        for number, size, shift in zip(self.code.encode(observation), self.code.sizes, self._shifts, strict=True):
+        numbers = numbers_of(self.code, observation)
+        for number, size, shift in zip(numbers, self.code.sizes, self._shifts, strict=True):
             if not 0 <= number < size:
                 raise InvalidValueError(f"a code must give numbers in [0, {size}), got {number} of {self.code.words}")
             bits |= number << shift
@@ -230,6 +240,13 @@ class PerceptCodec:
         low, high = self.rewards.low, self.rewards.high
         match self.rewards:
             case ListedRewards():
+                if isinstance(reward, np.floating) and reward.itemsize < 8:
+                    near = [known for known in self.rewards.table.tolist() if reward.dtype.type(known) == reward]
+                    if near:
+                        return (
+                            f"{self.name} gave reward {reward!r}, the declared reward {near[0]!r} rounded to "
+                            f"{reward.dtype}; have the environment give it in full, as a Python float"
+                        )
                 rule = f"which is not one of the {int(self.rewards.valid.sum())} rewards that it declares in"
             case SteppedRewards():
                 rule = "which is outside the range that it declares,"
@@ -256,11 +273,11 @@ def _widths(sizes: tuple[int, ...], widths: Sequence[int] | None) -> tuple[int, 
     )
 
 
-def _misfit(space: Space, member: Any, path: str = "") -> str:
+def misfit(space: Space, member: Any, path: str = "") -> str:
     """Returns the first part at fault of what is not in a space, what it is and what it should be.
 
     Example:
-        >>> _misfit(spaces.Dict(speed=spaces.Box(0, 9, (2,))), {"speed": np.array([1.0, 2.0])})
+        >>> misfit(spaces.Dict(speed=spaces.Box(0, 9, (2,))), {"speed": np.array([1.0, 2.0])})
         " (at 'speed' dtype float64 instead of float32)"
     """
     parts: list[tuple[Any, Space, Any]] = []
@@ -276,7 +293,7 @@ def _misfit(space: Space, member: Any, path: str = "") -> str:
         except (TypeError, ValueError):
             inside = False
         if not inside:
-            return _misfit(part, item, f"{path}.{key}" if path else str(key))
+            return misfit(part, item, f"{path}.{key}" if path else str(key))
     where = f"at {path!r} " if path else ""
     if isinstance(member, np.ndarray | np.generic) and space.shape is not None and space.dtype is not None:
         if member.shape != space.shape:
@@ -316,6 +333,13 @@ class ActionCodec:
 
     def __init__(self, space: Space, codes: Mapping[str, str] | None = None) -> None:
         self.space = space
+        for path, part in parts_of(space):
+            if isinstance(part, spaces.Box) and not (codes and path in codes) and not part.is_bounded():
+                where = f"part {path!r} of action space {space}" if path else f"action space {space}"
+                raise UnsupportedSpaceError(
+                    f"{where} must have finite bounds to be joint actions; give the action space bounds, or wrap it "
+                    "with gymnasium.wrappers.RescaleAction"
+                )
         self._code = make_code(space, {"*": f"uniform bins={ACTION_BINS} ends=1", **(codes or {})})
         self.sizes = self._code.sizes
         self.count = 1

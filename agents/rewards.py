@@ -26,7 +26,7 @@ RANGE_BITS = 4
 """Width of rewards that are not a finite set, unless given."""
 WARMUP = 1000
 """Cycles in which the range of undeclared rewards grows."""
-_WAYS_OUT = "; declare a range of rewards (reward_range) instead of a list, or use rank codes (no reward_offset)"
+_FEWER = "declare a range of rewards (reward_range) instead of a list"
 
 
 class RewardNumbers(ABC):
@@ -49,6 +49,11 @@ class RewardNumbers(ABC):
     high: float
     outside: int = 0
     words: str
+
+    @property
+    @abstractmethod
+    def neutral(self) -> int:
+        """The number of the reward nearest 0, for a percept that no action has earned; nothing is learnt from it."""
 
     @abstractmethod
     def encode(self, reward: float) -> int | None:
@@ -82,7 +87,10 @@ class ListedRewards(RewardNumbers):
                     "use a greater offset, or rank codes (no reward_offset)",
                 )
             self._numbers = {reward: int(reward) + offset for reward in values}
-        self.bits = _width(max(self._numbers.values()) + 1, bits)
+        ranks_fit = offset is not None and len(values) <= 1 << MOST_REWARD_BITS
+        way_out = "use rank codes (no reward_offset)" if ranks_fit else _FEWER
+        self.bits = _width(max(self._numbers.values()) + 1, bits, way_out)
+        self._neutral = self._numbers[min(values, key=abs)]
         self.low, self.high = values[0], values[-1]
         rewards, real = np.array(values), np.array(list(self._numbers.values()), np.int64)
         self.valid = np.zeros(1 << self.bits, np.bool_)
@@ -91,6 +99,10 @@ class ListedRewards(RewardNumbers):
         middles = (real[1:] + real[:-1]) / 2
         self.table = rewards[np.searchsorted(middles, np.arange(1 << self.bits), side="left")]
         self.words = f"{len(values)} values in {self.bits} bits"
+
+    @property
+    def neutral(self) -> int:
+        return self._neutral
 
     def encode(self, reward: float) -> int | None:
         try:
@@ -108,6 +120,10 @@ class SteppedRewards(RewardNumbers):
         self.table = np.linspace(low, high, 1 << self.bits)
         self.valid = np.ones(1 << self.bits, np.bool_)
         self.words = f"[{low:g}, {high:g}] in {1 << self.bits} steps"
+
+    @property
+    def neutral(self) -> int:
+        return _step(min(max(0.0, self.low), self.high), self.low, self.high, self.bits)
 
     def encode(self, reward: float) -> int | None:
         number = _number(reward)
@@ -139,6 +155,10 @@ class LearntRewards(RewardNumbers):
         if not self._stepped:
             return f"undeclared: {len(self._numbers)} values so far, in {self.bits} bits"
         return f"undeclared: [{self.low:g}, {self.high:g}] in {1 << self.bits} steps"
+
+    @property
+    def neutral(self) -> int:
+        return 0  # of the first reward to come: no reward is known to be near 0
 
     def encode(self, reward: float) -> int | None:
         number = _number(reward)
@@ -249,12 +269,19 @@ def _number(reward: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _width(count: int, bits: int | None) -> int:
-    """Returns the bits that `count` numbers need, at least 1, or a given width that holds them."""
+def _width(count: int, bits: int | None, way_out: str = "") -> int:
+    """Returns the bits that `count` numbers need, at least 1, or a given width that holds them.
+
+    Args:
+        count: numbers.
+        bits: the width given.
+        way_out: what to do where they need more bits than may be.
+    """
     needed = max((count - 1).bit_length(), 1)
     width = needed if bits is None else at_least("reward_bits", bits, needed)
     require(
         width <= MOST_REWARD_BITS,
-        f"reward_bits must be at most {MOST_REWARD_BITS}, got {width}{_WAYS_OUT if needed > MOST_REWARD_BITS else ''}",
+        f"reward_bits must be at most {MOST_REWARD_BITS}, got {width}"
+        f"{'; ' + way_out if needed > MOST_REWARD_BITS else ''}",
     )
     return width

@@ -20,9 +20,10 @@ from gymnasium import spaces
 from numpy.random import mtrand
 
 from aixi.agents.base import ActionMask, Agent, Hints, RewardRange
-from aixi.agents.codes import Space, make_code
+from aixi.agents.codes import make_code, parts_of
 from aixi.agents.percepts import ActionCodec
-from aixi.errors import InvalidValueError, StateFileError, require
+from aixi.agents.space_codes import Space
+from aixi.errors import InvalidValueError, StateFileError, UnsupportedSpaceError, require
 from aixi.registry import load_object
 from aixi.state import State
 
@@ -146,10 +147,16 @@ class SB3Agent(Agent):
     def _observe_as(self, space: Space, hints: Hints | None) -> None:
         """Chooses the space that the algorithm observes, and how it is come to."""
         self._see: Callable[[Any], Any]
+        if space.is_np_flattenable and not spaces.flatdim(space):
+            raise UnsupportedSpaceError(
+                f"{type(self).__name__} must have something to observe, got {space}, which holds no number; give it a "
+                "part, such as Discrete(1)"
+            )
         if isinstance(space, spaces.Box) or _counts_from_0(space):
             self._seen, self._see, self._words = space, lambda observation: observation, "as it is"
             return
-        if space.is_np_flattenable:
+        # Gymnasium flattens nothing that has a part without numbers.
+        if space.is_np_flattenable and all(spaces.flatdim(part) for _, part in parts_of(space)):
             self._seen, self._words = spaces.flatten_space(space), "flattened"
             self._see = lambda observation: spaces.flatten(space, observation)
             return

@@ -6,6 +6,7 @@ is learnt at once. Where an episode ends by its rules nothing more is to be had;
 state that it was cut in counts as any other.
 """
 
+import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +15,7 @@ import gymnasium
 import numpy as np
 
 from aixi.agents.base import ActionMask, Agent, Hints, RewardRange
+from aixi.agents.codes import chosen_codes, code_option
 from aixi.agents.history import History
 from aixi.agents.percepts import ActionCodec
 from aixi.errors import at_least, require
@@ -26,17 +28,28 @@ LEAST_TRACE = 1e-4
 class TabularAgent(Agent):
     """Acts by a table of values, at random with a probability that falls linearly over the first half of the life.
 
-    Ties are broken uniformly. Masks hold in exploration, in the greedy choice and in the value of the next state.
+    Ties are broken uniformly. Masks hold in exploration, in the greedy choice and in the value of the next state. Of
+    the state that an episode is cut in no mask is known, so that its value is that of the best, or of a chosen one, of
+    all actions.
 
     Args:
         memory: observations in a state.
         initial_value: of every action in every state.
         exploration: probability that the first action is random.
         last_exploration: what it has fallen to at half the life; all through a life of unknown length.
+        codes: the code of every Box observed, in place of what the environment names; see `aixi.agents.codes`.
     """
 
-    def __init__(self, memory: int, initial_value: float, exploration: float, last_exploration: float) -> None:
-        self.memory, self.initial_value = at_least("memory", memory, 0), initial_value
+    def __init__(
+        self,
+        memory: int,
+        initial_value: float,
+        exploration: float,
+        last_exploration: float,
+        codes: str | None = None,
+    ) -> None:
+        require(math.isfinite(initial_value), f"initial_value must be finite, got {initial_value}")
+        self.memory, self.initial_value, self.codes = at_least("memory", memory, 0), initial_value, code_option(codes)
         self.exploration = unit("exploration", exploration)
         self.last_exploration = unit("last_exploration", last_exploration)
 
@@ -53,7 +66,8 @@ class TabularAgent(Agent):
     ) -> None:
         self._actions = ActionCodec(action_space)
         self._count = self._actions.count
-        self._history = History(observation_space, self.memory, hints.codes if hints else None)
+        codes = chosen_codes(observation_space, hints, self.codes)
+        self._history = History(observation_space, self.memory, codes)
         self._rng = np.random.default_rng(seed)
         self._half = 0.0 if cycles is None else cycles / 2
         self._cycle = 0
@@ -163,6 +177,7 @@ class QLearning(TabularAgent):
         initial_value: of every action in every state.
         exploration: probability that the first action is random.
         last_exploration: what it has fallen to at half the life.
+        codes: the code of every Box observed, in place of what the environment names; see `aixi.agents.codes`.
 
     Example:
         >>> from gymnasium.spaces import Discrete
@@ -186,8 +201,9 @@ class QLearning(TabularAgent):
         initial_value: float = 0.0,
         exploration: float = 1.0,
         last_exploration: float = 0.05,
+        codes: str | None = None,
     ) -> None:
-        super().__init__(memory, initial_value, exploration, last_exploration)
+        super().__init__(memory, initial_value, exploration, last_exploration, codes)
         self.learning_rate, self.discount = unit("learning_rate", learning_rate), unit("discount", discount)
         self.trace_decay = unit("trace_decay", trace_decay)
 
@@ -218,6 +234,7 @@ class Sarsa(QLearning):
         initial_value: of every action in every state.
         exploration: probability that the first action is random.
         last_exploration: what it has fallen to at half the life.
+        codes: the code of every Box observed, in place of what the environment names; see `aixi.agents.codes`.
     """
 
     def __init__(
@@ -230,6 +247,7 @@ class Sarsa(QLearning):
         initial_value: float = 0.0,
         exploration: float = 1.0,
         last_exploration: float = 0.05,
+        codes: str | None = None,
     ) -> None:
         super().__init__(
             memory=memory,
@@ -239,6 +257,7 @@ class Sarsa(QLearning):
             initial_value=initial_value,
             exploration=exploration,
             last_exploration=last_exploration,
+            codes=codes,
         )
 
     def _learn(self, pair: int, reward: float, chosen: int | None, best: int | None) -> None:
@@ -264,6 +283,7 @@ class HLQ(TabularAgent):
         initial_value: of every action in every state.
         exploration: probability that the first action is random.
         last_exploration: what it has come to at half the life.
+        codes: the code of every Box observed, in place of what the environment names; see `aixi.agents.codes`.
     """
 
     def __init__(
@@ -275,8 +295,9 @@ class HLQ(TabularAgent):
         initial_value: float = 0.0,
         exploration: float = 0.04,
         last_exploration: float = 0.04,
+        codes: str | None = None,
     ) -> None:
-        super().__init__(memory, initial_value, exploration, last_exploration)
+        super().__init__(memory, initial_value, exploration, last_exploration, codes)
         self.discount, self.trace_decay = unit("discount", discount), unit("trace_decay", trace_decay)
         require(discount < 1.0, f"discount must be below 1, got {discount}")
 

@@ -7,8 +7,8 @@ A life of 50,000 cycles, then 20,000 cycles of the same agent that neither explo
 `benchmarks/results/baselines.json` and `benchmarks/results/baselines_sb3.json`.
 """
 
+import argparse
 import json
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,28 +17,27 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-import aixi.environments  # noqa: F401  # registers its environments with Gymnasium
 from aixi.agents.base import RewardRange
 from aixi.agents.registry import make_agent, parse_agent
+from aixi.environments import ENVIRONMENTS
 from aixi.evaluation.provenance import machine, versions
 
 RESULTS = Path(__file__).parent / "results"
 SEEDS = range(5)
 LEARNING, EVALUATION = 50_000, 20_000
 PLANNED = 8000  # cycles of the lives that are compared with native learning
-REWARDS = {
-    "FrozenLake-v1": (0.0, 1.0),
-    "Blackjack-v1": (-1.0, 0.0, 1.0),
-    "aixi/Tiger-v0": (-100.0, -1.0, 10.0),
-}
 # What each is to reach on average, in reward per cycle; None where nothing is asked.
 WANTED: dict[tuple[str, str], float | None] = {
     ("aixi/Tiger-v0", "q-learning:memory=4"): 0.4,
     ("Blackjack-v1", "q-learning"): -0.05,
     ("FrozenLake-v1", "q-learning"): 0.016,
     ("FrozenLake-v1", "sarsa"): None,
+    ("FrozenLake-v1", "hlq"): None,
+    ("FrozenLake-v1", "freq"): None,
+    ("FrozenLake-v1", "psrl"): None,
+    ("FrozenLake-v1", "r-max"): None,
 }
-# What keeps an agent as it is; counts go on by next to nothing in a life as long.
+# What keeps a learnt table as it is; counts go on by next to nothing in a life as long.
 FROZEN = {"exploration": 0.0, "last_exploration": 0.0, "learning_rate": 0.0}
 
 
@@ -70,15 +69,15 @@ def tabular() -> Iterator[dict[str, Any]]:
         for seed in SEEDS:
             agent: Any = make_agent(name, **options)
             env = gymnasium.make(world, disable_env_checker=True)
-            rewards = RewardRange.finite(*REWARDS[world])
-            episodic = not world.startswith("aixi/")
+            row = ENVIRONMENTS[world]
+            rewards = RewardRange.finite(*(row.rewards or ()))
             agent.reset(
                 env.observation_space,
                 env.action_space,
                 rewards,
                 np.random.SeedSequence(seed),
                 cycles=LEARNING,
-                episodic=episodic,
+                episodic=row.episodic,
             )
             began, busy = time.perf_counter(), time.process_time()
             learning, _, observation = live(agent, env, LEARNING, None, seed)
@@ -134,7 +133,11 @@ def native() -> Iterator[dict[str, Any]]:
 
 
 def main() -> None:
-    part, cells = ("baselines_sb3", native()) if sys.argv[1:] == ["sb3"] else ("baselines", tabular())
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "part", nargs="?", choices=("sb3",), help="those of Stable-Baselines3 instead of the tabular ones"
+    )
+    part, cells = ("baselines_sb3", native()) if parser.parse_args().part else ("baselines", tabular())
     settings = {"learning": LEARNING, "evaluation": EVALUATION} if part == "baselines" else {"planned": PLANNED}
     record = {"settings": settings, "cells": list(cells), "machine": machine(), "versions": versions()}
     (RESULTS / f"{part}.json").write_text(json.dumps(record, indent=1) + "\n")

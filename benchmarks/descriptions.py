@@ -7,6 +7,7 @@ coder and charging. It needs all coders, and the extras whose environments it de
 an environment, the canonical form or a coder does; the tests compute all of them anew.
 """
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -39,6 +40,7 @@ def freeze(subject: Subject) -> FrozenDescription:
 
 def main() -> int:
     """Writes the file; returns 1 if a coder is missing."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     missing = [coder.package for coder in CODERS if not coder.installed]
     if missing:
         print(f"pip install {' '.join(map(str, missing))} first", file=sys.stderr)

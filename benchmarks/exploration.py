@@ -5,6 +5,7 @@
 Tiger and extended tiger, average reward per cycle by C and simulations. Writes `benchmarks/results/exploration.json`.
 """
 
+import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ HORIZON, CYCLES, SEEDS = 4, 1000, range(1)
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     cells: list[dict[str, Any]] = []
     for domain in ("Tiger-v0", "ExtendedTiger-v0"):
         row = ENVIRONMENTS[f"aixi/{domain}"]

@@ -10,6 +10,7 @@ gain is that of the least times, since neighbours only add to them, and the medi
 Store: 10,000 results with curves of 256 points. Writes `benchmarks/results/overhead.json`.
 """
 
+import argparse
 import hashlib
 import json
 import os
@@ -172,6 +173,7 @@ def storing(folder: str) -> dict[str, float]:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     console = Console(width=110, highlight=False)
     turns = calibrate()
     with tempfile.TemporaryDirectory() as folder:

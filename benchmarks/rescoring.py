@@ -3,11 +3,12 @@
     python benchmarks/rescoring.py
 
 stores made-up lives of ten agents in the eleven environments of the suite `core`, curves of 200 points among them, and
-times `rescore`: reading, values, every interval, 2,000 bootstrap replicates of ranks and of each interquartile mean,
-all pairs, and the sensitivity to weights. Processor time of one thread, and wall time, of five turns after a first one.
+times `rescore`: reading, values, every interval, 2,000 bootstrap replicates of ranks, all pairs, and the sensitivity to
+weights. Processor time of one thread, and wall time, of five turns after a first one.
 Writes `benchmarks/results/rescoring.json`.
 """
 
+import argparse
 import json
 import statistics
 import tempfile
@@ -55,6 +56,7 @@ def fill(path: Path) -> int:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "lives.sqlite"
         count = fill(path)

@@ -3,6 +3,7 @@
 python benchmarks/results_page.py
 """
 
+import argparse
 import itertools
 import json
 import statistics
@@ -187,9 +188,60 @@ def coverage() -> str:
         (row["design"], f"{row['precision_over_deviation']:g}", f"{row['stages']:.1f}", f"{100 * row['coverage']:.1f}")
         for row in result["stopped"]
     ]
+    found = result["interquartile_mean"]
+    seeds = list(dict.fromkeys(row["seeds"] for row in found))
+    middle = [
+        (
+            design,
+            f"0 to {levels:g}" if levels else "alike",
+            *(f"{100 * row['coverage']:.1f}" for row in found if (row["design"], row["levels"]) == (design, levels)),
+        )
+        for design, levels in dict.fromkeys((row["design"], row["levels"]) for row in found)
+    ]
     head = "values|environments|seeds|ours|Student's t|percentile bootstrap"
     second = "values|half-width wanted, in standard deviations of a seed's score|looks|ours"
-    return f"{table(head, rows)}\n\n{table(second, stopped)}\n\n{origin(result)}"
+    third = f"interquartile mean of values|levels of environments|{'|'.join(f'{count} seeds' for count in seeds)}"
+    return f"{table(head, rows)}\n\n{table(second, stopped)}\n\n{table(third, middle)}\n\n{origin(result)}"
+
+
+def baselines() -> str:
+    """Returns what agents to compare with have learnt, and that one of Stable-Baselines3 is the same as by itself."""
+    found, native = load("baselines"), load("baselines_sb3")
+    rows = []
+    for cell in found["cells"]:
+        greedy = [run["greedy"] for run in cell["runs"]]
+        learning = statistics.mean(run["learning"] for run in cell["runs"])
+        speed = statistics.median(run["cycles_per_cpu_second"] for run in cell["runs"])
+        rows.append(
+            (
+                cell["environment"],
+                f"`{cell['agent']}`",
+                f"{learning:.4f}",
+                f"**{cell['mean_greedy']:.4f}**",
+                f"{min(greedy):.4f} to {max(greedy):.4f}",
+                "–" if cell["wanted"] is None else f"{cell['wanted']:g}",
+                f"{speed:,.0f}",
+            )
+        )
+    seeds = len(found["cells"][0]["runs"])
+    settings = found["settings"]
+    head = "environment|agent|reward while learning|reward, greedy|over seeds|wanted|cycles per CPU second"
+    second = "seed|cycles|weights equal|as an agent, CPU s|by itself, CPU s"
+    lives = [
+        (
+            cell["seed"],
+            f"{cell['cycles']:,}",
+            "yes" if cell["equal"] else "**no**",
+            f"{cell['cpu_s']:.1f}",
+            f"{cell['native_cpu_s']:.1f}",
+        )
+        for cell in native["cells"]
+    ]
+    return (
+        f"{table(head, rows)}\n\n{origin(found)} {seeds} seeds; {settings['learning']:,} cycles of learning, then "
+        f"{settings['evaluation']:,} without.\n\nPPO of Stable-Baselines3 in CartPole-v1, as an agent of this package "
+        f"and by its own `learn`:\n\n{table(second, lives)}\n\n{origin(native)}"
+    )
 
 
 def runner() -> str:
@@ -199,6 +251,7 @@ def runner() -> str:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     PAGE.write_text(
         f"""# Results
 
@@ -228,6 +281,13 @@ a cycle.
 `benchmarks/reference.py`; the lives come with the package. One configuration of each agent, the default one.
 
 {scores()}
+
+## Agents to compare with
+
+`benchmarks/baselines.py`. Average reward per cycle of tabular agents, while they learn and then, with what they have
+learnt kept as it is, greedy.
+
+{baselines()}
 
 ## How often intervals hold
 

@@ -5,7 +5,7 @@ import math
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import TypedDict, Unpack
@@ -107,6 +107,10 @@ def score(
     cells = plan(agents, suite, seeds=seeds, relabel=relabel, imports=options.get("imports", ()))
     Weights(suite, Lives(suite, [], []), weighting)  # a wrong weighting is to be told now, not after hours
     pilot = None
+    require(
+        budget is None or precision is not None,
+        f"a budget ends the adding of seeds for a precision; give a precision, or leave the budget of {budget} s out",
+    )
     if precision is not None:
         require(len(agents) > 1, f"a precision is that of differences between agents, got one agent: {agents[0]}")
         chosen = list(dict.fromkeys(cell.seed for cell in cells))
@@ -137,6 +141,7 @@ def score(
             stored += outcome.stored + len(there)
             if precision is None or pilot is None:
                 break
+            found.add_pilot(_title(suite), pilot)
             values, weights = cube(suite, agents, results, weighting)
             if outcome.interrupted or outcome.lost or not weights.any():
                 stopped = (
@@ -195,17 +200,17 @@ def rescore(
     found = load_suite(suite) if isinstance(suite, str) else suite
     import_modules(imports)
     with Store(store, readonly=True) as opened:
-        left_out: Counter[str] = Counter()
-        lives = list(_valid(opened.results(), found, relabel, left_out).values())
+        lives, left_out = _stored(opened, found, relabel, agents)
         asked = list(agents) if agents is not None else [life.cell.agent for life in lives]
         asked = list({_identity(agent): agent for agent in reversed(asked)}.values())[::-1]
         results = _of(asked, lives)
         for agent in [None] if agents is None else asked:
-            _require_lives(agent, results, found, suite, store)
+            _require_lives(agent, results, found, suite, store, left_out)
         shipped = _shipped(found, relabel) if reference else {}
         shown, beside = _beside(asked, results, shipped.values())
-        table = summarise(found, shown, results + beside, weighting=weighting, tunings=_tunings(opened, shown))
-    table.stored, table.kept, table.left_out = len(results), True, dict(left_out)
+        tunings, pilot = _tunings(opened, shown), opened.pilot(_title(found))
+        table = summarise(found, shown, results + beside, weighting=weighting, tunings=tunings, pilot=pilot)
+    table.stored, table.kept, table.left_out = len(results), True, left_out
     table.seconds = time.perf_counter() - began
     table.machine = machine()
     return table
@@ -240,18 +245,20 @@ def compare(
     import_modules(imports)
     pair = [first, second]
     require(_identity(first) != _identity(second), f"two agents are compared, got {first} twice")
-    lives = _shipped(found, relabel)
+    lives = list(_shipped(found, relabel).values())
     tunings: dict[str, Tuning] = {}
-    left_out: Counter[str] = Counter()
+    left_out: dict[str, int] = {}
+    pilot = None
     if store is not None:
         with Store(store, readonly=True) as opened:
-            lives |= _valid(opened.results(), found, relabel, left_out)
-            tunings = _tunings(opened, pair)
-    results = _of(pair, lives.values())
+            stored, left_out = _stored(opened, found, relabel, pair)
+            lives = stored + lives
+            tunings, pilot = _tunings(opened, pair), opened.pilot(_title(found))
+    results = _of(pair, lives)
     for agent in pair:
-        _require_lives(agent, results, found, suite, store)
-    table = summarise(found, pair, results, weighting=weighting, tunings=tunings)
-    table.left_out = dict(left_out)
+        _require_lives(agent, results, found, suite, store, left_out)
+    table = summarise(found, pair, results, weighting=weighting, tunings=tunings, pilot=pilot)
+    table.left_out = left_out
     return table
 
 
@@ -327,31 +334,51 @@ def _lived(values: NDArray[np.float64]) -> list[int]:
     return [int(count) for count in (~np.isnan(values)).any(axis=0).sum(axis=1)]
 
 
-def _valid(
-    stored: Iterable[tuple[str, CellResult]], suite: Suite, relabel: bool, left_out: Counter[str] | None = None
-) -> dict[str, CellResult]:
-    """Returns the lives, by key, that are still those of the suite: its cycles, and its environments as they are now.
+def _title(suite: Suite) -> str:
+    return f"{suite.name} v{suite.version}"
+
+
+def _stored(
+    store: Store, suite: Suite, relabel: bool, agents: Sequence[str] | None
+) -> tuple[list[CellResult], dict[str, int]]:
+    """Returns the lives in a store that are those of the suite, and how many of the agents' are left out, by reason.
+
+    A life is left out if its agent or environment has changed since, and no later one has taken its place. Lives in
+    other environments or of other lengths belong to other suites.
+    """
+    valid, stale = _sorted_out(store.results(), suite, relabel)
+    wanted = None if agents is None else {_identity(agent) for agent in agents}
+    left_out: Counter[str] = Counter()
+    for cell, reason in stale.items():
+        if wanted is None or _identity(cell.agent) in wanted:
+            left_out[reason] += 1
+    return list(valid.values()), dict(left_out)
+
+
+def _sorted_out(
+    stored: Iterable[tuple[str, CellResult]], suite: Suite, relabel: bool
+) -> tuple[dict[str, CellResult], dict[Cell, str]]:
+    """Returns the lives, by key, that are still those of the suite: its cycles, and its environments as they are now;
+    and of cells that have but lives of other times, why.
 
     So must be the agents, except one that is not installed any more. Of its lives in one cell the latest counts.
-    Lives in environments or of lengths that are not the suite's belong to other suites; those of agents and
-    environments that have changed since are counted, by reason.
     """
     latest: dict[Cell, tuple[str, CellResult]] = {}
+    stale: dict[Cell, str] = {}
     for key, result in stored:
         cell = result.cell
         if suite.cycles.get(cell.environment) != cell.cycles or cell.relabel != relabel:
             continue
-        same = result.description_hash == description_hash(find_row(cell.environment))
+        current = result.description_hash == description_hash(find_row(cell.environment))
+        same = current
         with contextlib.suppress(AixiError):  # where there is no such agent here, or no such option
             same = cell_key(cell) == key
         if not same:
-            if left_out is not None:
-                changed = result.description_hash != description_hash(find_row(cell.environment))
-                what = f"environment {cell.environment}" if changed else f"agent {cell.agent}"
-                left_out[f"{what} has changed since"] += 1
+            what = f"agent {cell.agent}" if current else f"environment {cell.environment}"
+            stale[cell] = f"{what} has changed since"
         elif cell not in latest or latest[cell][1].ended < result.ended:
             latest[cell] = key, result
-    return dict(latest.values())
+    return dict(latest.values()), {cell: why for cell, why in stale.items() if cell not in latest}
 
 
 def _of(agents: Sequence[str], lives: Iterable[CellResult]) -> list[CellResult]:
@@ -372,6 +399,7 @@ def _require_lives(
     suite: Suite,
     named: str | Suite,
     store: str | os.PathLike[str] | None,
+    left_out: Mapping[str, int],
 ) -> None:
     """Refuses an agent without a life, or an empty store."""
     if any(agent in (None, life.cell.agent) for life in lives):
@@ -379,10 +407,11 @@ def _require_lives(
     if agent is not None:
         full_options(agent)  # a slip of the pen is the likelier reason
     text = named if isinstance(named, str) else suite.name
+    others = "".join(f"; {number} lives are left out, since {why}" for why, number in left_out.items())
     raise InvalidValueError(
         f"{'the reference' if store is None else store} holds no life of "
         f"{'' if agent is None else f'{agent} in '}suite {suite.name} v{suite.version}; run "
-        f"aixi score {agent or 'AGENT'} --suite {text} --store {store or 'FILE'}"
+        f"aixi score {agent or 'AGENT'} --suite {text} --store {store or 'FILE'}, or give another --suite{others}"
     )
 
 
@@ -392,7 +421,7 @@ def _shipped(suite: Suite, relabel: bool) -> dict[str, CellResult]:
     if not path.exists() or suite.name not in suite_names() or suite != load_suite(suite.name):
         return {}
     with Store(path, readonly=True) as store:
-        return _valid(store.results(), suite, relabel)
+        return _sorted_out(store.results(), suite, relabel)[0]
 
 
 def _beside(

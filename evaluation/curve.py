@@ -11,7 +11,8 @@ from aixi.state import State
 _MOST_POINTS = 256
 
 Totals: TypeAlias = tuple[int, float, int, float, float]
-"""Cycles; sum of what is measured, and over how many cycles or episodes; percepts predicted, and their bits."""
+"""Cycles; sum of what is measured, and over how many cycles or episodes (none: what stands for the first one's return);
+percepts predicted, and their bits."""
 
 
 class CurvePoint(msgspec.Struct, frozen=True):
@@ -63,7 +64,9 @@ class Curve:
         points = []
         for before, after in itertools.pairwise(totals):
             _, earned, units, percepts, bits = (b - a for a, b in zip(before, after, strict=True))
-            average = after[1] / after[2]
+            average = after[1] / max(after[2], 1)
+            if not before[2]:  # what was told before the first episode ended is none of its return
+                earned = after[1]
             rate = bits / percepts if percepts else None
             points.append(CurvePoint(after[0], earned / units if units else average, average, rate))
         return points

@@ -51,12 +51,15 @@ def give_up(losses: Sequence[LifeLostError]) -> CellResult:
     faults = {loss.result.fault for loss in losses} - {None}
     fault: Fault = "environment" if faults == {"environment"} else "agent"
     who = f"environment {cell.environment}" if fault == "environment" else f"agent {cell.agent}"
+    often = "by itself" if faults else f"{len(losses)} times"
+    advice = (
+        "; where the machine has run out of memory or somebody has killed it, use fewer workers and retry failed lives"
+    )
     signals = ", ".join(dict.fromkeys(loss.signal for loss in losses))
     return msgspec.structs.replace(
         worst.result,
         fault=fault,
-        error=f"{who} failed: its process was killed {len(losses)} times ({signals}; {worst.place}); where the machine "
-        f"has run out of memory or somebody has killed it, use fewer workers and retry failed lives",
+        error=f"{who} failed: its process was killed {often} ({signals}; {worst.place}){'' if faults else advice}",
     )
 
 

@@ -17,6 +17,10 @@ from aixi.state import State
 _ACT, _STEP, _BEGIN = "act", "step", "begin"
 
 
+class Leave(Exception):
+    """An agent's wish to end its life before the next cycle, raised by its `act`; the state of the life is kept."""
+
+
 class ListenerError(Exception):
     """What `on_cycle` raised, which is no fault of the agent; the cause tells."""
 
@@ -78,7 +82,7 @@ class Life:
                 seed,
                 cycles=cycles,
                 episodic=row.episodic,
-                hints=Hints(row.codes, None if mask is None else world.relabelled(mask), row.mask_part),
+                hints=Hints(row.codes, mask, row.mask_part, world.labels),
             )
         except AixiError:
             raise
@@ -215,7 +219,7 @@ class Life:
         known = self.diagnostics()
         earned, units = self.reward, self.cycle
         if self.world.row.measure == "return":
-            earned, units = (self._returns, self.episodes) if self.episodes else (self._unended, 1)
+            earned, units = (self._returns, self.episodes) if self.episodes else (self._unended, 0)
         return self.cycle, earned, units, known.get("percepts", 0.0), known.get("percept_bits", 0.0)
 
     def state_dict(self) -> State:

@@ -4,10 +4,11 @@ import importlib.util
 import keyword
 import re
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from aixi.errors import InvalidValueError, require
 from aixi.evaluation.files import write_whole
+from aixi.registry import Registry
 
 Kind = Literal["environment", "predictor", "agent"]
 _FOLDER = Path(__file__).parent / "templates"
@@ -25,9 +26,13 @@ def new(kind: str, name: str, folder: Path | None = None) -> list[Path]:
         The two files.
 
     Raises:
-        InvalidValueError: if there is no such kind, the name does not do, or a file exists already.
+        InvalidValueError: if there is no such kind, the name does not do or is registered, or a file exists already.
     """
     import jinja2
+
+    from aixi.agents.registry import AGENTS
+    from aixi.environments import ENVIRONMENTS
+    from aixi.predictors.registry import PREDICTORS
 
     kinds = get_args(Kind)
     require(kind in kinds, f"kind must be one of {', '.join(kinds)}, got {kind!r}")
@@ -35,6 +40,14 @@ def new(kind: str, name: str, folder: Path | None = None) -> list[Path]:
         raise InvalidValueError(
             f"name must be that of a Python module, lower case with underscores, as my_{kind}, got {name!r}"
         )
+    require(not name.startswith("test_"), f"name must not begin with test_, which pytest takes for tests, got {name!r}")
+    hyphened, class_name = name.replace("_", "-"), "".join(part.capitalize() for part in name.split("_"))
+    registered = {"environment": f"my/{class_name}-v0"}.get(kind, hyphened)
+    tables: dict[str, Registry[Any]] = {"environment": ENVIRONMENTS, "predictor": PREDICTORS, "agent": AGENTS}
+    require(
+        registered not in tables[kind],
+        f"name must not be that of a registered {kind}, which {name!r} would be as {registered}; give another",
+    )
     where = Path.cwd() if folder is None else folder
     files = [where / f"{name}.py", where / f"test_{name}.py"]
     for path in files:
@@ -46,8 +59,8 @@ def new(kind: str, name: str, folder: Path | None = None) -> list[Path]:
     )
     facts = {
         "name": name,
-        "hyphened": name.replace("_", "-"),
-        "class_name": "".join(part.capitalize() for part in name.split("_")),
+        "hyphened": hyphened,
+        "class_name": class_name,
         "words": name.replace("_", " ").capitalize(),
     }
     texts = jinja2.Environment(

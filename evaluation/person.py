@@ -13,8 +13,8 @@ from gymnasium import spaces
 from aixi.agents.base import ActionMask, Agent, Hints, RewardRange
 from aixi.agents.percepts import ActionCodec
 from aixi.environments import EnvironmentRow, make
-from aixi.errors import EnvironmentFaultError, require
-from aixi.evaluation.life import Life
+from aixi.errors import require
+from aixi.evaluation.life import Leave, Life
 from aixi.evaluation.terminal import ARROWS, INTERRUPT, LEAVE, Terminal
 from aixi.evaluation.world import relabelling, stream
 from aixi.state import State
@@ -25,14 +25,13 @@ SEE = ("numbers", "names", "world")
 _KEYS = (string.digits + string.ascii_lowercase).replace(LEAVE, "")  # of the actions, in order
 _HELP = "?"
 _ORDER = "an order drawn from the seed"
+_TOLD = {"Action Space": "Action Space", "Observation Space": "Observation Space", "Rewards": "Rewards?"}  # headings
 _MOST_NAME = 60  # characters of a name; what is longer is a sentence
 _MOST_NUMBERS = 64  # of an array that is shown whole
 
 
-class Left(EnvironmentFaultError):
+class Left(Leave):
     """The person has left between two cycles.
-
-    It is a fault of the environment by kind alone: after no other error of an agent does the runner save the life.
 
     Attributes:
         interrupted: whether by Ctrl-C.
@@ -56,8 +55,9 @@ class Guide:
 
     Attributes:
         row: the row.
+        see: what is told.
         permuted: whether the agent's actions are in another order than the environment's.
-        actions: names of the agent's actions, in order; empty without.
+        actions: names of the agent's actions, in order, or what they are where they are no numbers; empty without.
         text: what the documentation says of actions, observations and rewards.
 
     Raises:
@@ -66,7 +66,7 @@ class Guide:
     """
 
     def __init__(self, row: EnvironmentRow, seed: int, relabel: bool, see: str) -> None:
-        self.row = row
+        self.row, self.see = row, see
         self._env: gymnasium.Env[Any, Any] = make(row)
         self._picture = see == "world"
         if self._picture:
@@ -86,10 +86,19 @@ class Guide:
             named = names_in(documented, "Action Space", self._env.action_space)
             self.actions = [named[index] for index in self._order] if named else []
             self._observations = names_in(documented, "Observation Space", self._env.observation_space)
-            parts = [(name, _section(documented, name)) for name in ("Action Space", "Observation Space", "Rewards")]
+            parts = [(name, _section(documented, heading)) for name, heading in _TOLD.items()]
             self.text = "\n\n".join(f"{name}\n{text}" for name, text in parts if text)
             if self.text and self.permuted:
                 self.text += f"\n\nThe keys stand for these actions in {_ORDER}."
+        self._discrete = isinstance(self._env.action_space, spaces.Discrete)
+        if not self._discrete and self._codec.count <= len(_KEYS):
+            self.actions = [self.name_of(index) for index in range(self._codec.count)]
+
+    def name_of(self, action: int) -> str:
+        """Returns what an action of the agent is called, or is, by its index; empty if its number says all."""
+        if self.actions:
+            return self.actions[action]
+        return "" if self._discrete else _shown(self._codec.decode(action))
 
     def observed(self, observation: Any) -> str:
         """Returns an observation in words."""
@@ -145,6 +154,9 @@ class Person(Agent):
     Args:
         guide: what the person is told.
         terminal: where the person reads and types.
+
+    Attributes:
+        seen: the most that the person was ever told in this life, one of `SEE`.
     """
 
     def __init__(self, guide: Guide, terminal: Terminal) -> None:
@@ -154,6 +166,7 @@ class Person(Agent):
         self._last = ""  # what was shown last, for whoever goes on
         self._picture = ""
         self._return = 0.0
+        self.seen = guide.see
 
     def reset(
         self,
@@ -169,7 +182,8 @@ class Person(Agent):
         self._codec = ActionCodec(action_space)
         self._single = self._codec.count <= len(_KEYS)
         row, told = self._guide.row, bool(self._guide.text)
-        self._terminal.show(f"{row.name}: {row.summary}" if told else row.name)
+        summary = "" if self._guide.see == "numbers" else row.summary
+        self._terminal.show(f"{row.name}: {summary}" if summary else row.name)
         ends = f"{LEAVE} ends" + f"   {_HELP} tells more" * told
         self._terminal.show(f"{self._legend(range(self._codec.count))}   {ends}\n")
 
@@ -199,7 +213,7 @@ class Person(Agent):
             elif index not in allowed:
                 self._terminal.show(f"is not allowed now; allowed: {self._legend(allowed)}")
             else:
-                self._terminal.show(self._guide.actions[index] if self._guide.actions else "")
+                self._terminal.show(self._guide.name_of(index))
                 return self._codec.decode(index)
 
     def observe(self, action: Any, observation: Any, reward: float, terminated: bool, truncated: bool) -> None:
@@ -222,12 +236,19 @@ class Person(Agent):
         self._show(f"cycle {life.cycle} of {life.cycles}  {lines[0]}  {average}", *lines[1:])
 
     def state_dict(self) -> State:
-        """Returns actions, int64[cycles], the return of the episode so far and what was shown last."""
-        return {"actions": np.array(self._actions, np.int64), "return": self._return, "last": self._last}
+        """Returns actions, int64[cycles], the return of the episode so far, what was shown last, and what was told."""
+        return {
+            "actions": np.array(self._actions, np.int64),
+            "return": self._return,
+            "last": self._last,
+            "see": self._guide.see,
+            "seen": self.seen,
+        }
 
     def load_state_dict(self, state: State) -> None:
         """Goes on from a state, and shows what was shown last."""
         self._actions, self._return = state["actions"].tolist(), float(state["return"])
+        self.seen = max(self.seen, state["seen"], key=SEE.index)
         self._picture = self._guide.replay(self._actions)
         self._show(state["last"])
 
@@ -242,7 +263,7 @@ class Person(Agent):
         if self._guide.actions:
             return "   ".join(f"{self._key(index)} {self._guide.actions[index]}" for index in actions)
         if len(actions) == self._codec.count:
-            first, last = self._key(0), self._key(self._codec.count - 1)
+            first, last = (f"{self._key(k)} {self._guide.name_of(k)}".strip() for k in (0, self._codec.count - 1))
             return f"{first} to {last}" + " and Enter" * (not self._single) + f", in {_ORDER}" * self._guide.permuted
         return " ".join(self._key(index) for index in actions)
 
@@ -292,8 +313,8 @@ def names_in(documentation: str, heading: str, space: gymnasium.Space[Any]) -> l
 
 
 def _section(documentation: str, heading: str) -> str:
-    """Returns the text under a heading of a class docstring; empty if there is none."""
-    found = re.search(rf"^#+ {heading}[ \t]*$(.*?)(?=^#+ |\Z)", documentation, re.MULTILINE | re.DOTALL)
+    """Returns the text under a heading of a class docstring, a regular expression; empty if there is none."""
+    found = re.search(rf"^[ \t]*#+ {heading}[ \t]*$(.*?)(?=^[ \t]*#+ |\Z)", documentation, re.MULTILINE | re.DOTALL)
     return found[1].strip() if found else ""
 
 

@@ -48,7 +48,7 @@ class PlayResult(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         run: the life, in the same form as an agent's.
-        see: what the person was shown.
+        see: the most that the person was ever shown in this life.
         value: of the life, 0 at the random anchor and 1 at the best; None without anchors, or before the first cycle.
         levels: anchors, and agents whose lives the package ships.
         remarks: what must be known to read the comparison.
@@ -67,7 +67,7 @@ def play(
     cycles: int | None = None,
     seed: int | None = None,
     relabel: bool | None = None,
-    see: str = "names",
+    see: str | None = None,
     save: str | os.PathLike[str] | None = None,
     resume: str | os.PathLike[str] | None = None,
     source: TextIO | None = None,
@@ -84,7 +84,8 @@ def play(
         seed: seed of the life; 0 unless resumed.
         relabel: whether to permute discrete actions by the seed, as scores do; yes unless resumed.
         see: `numbers` for what an agent gets, `names` for what they mean as well, by the documentation, `world` for
-            a picture as well, where the environment draws text: it may show what is hidden from agents.
+            a picture as well, where the environment draws text: it may show what is hidden from agents. `names` if
+            None, or what a resumed life was shown last.
         save: as for `run`.
         resume: as for `run`, of a life that a person began.
         source: where keys are read; standard input if None.
@@ -103,7 +104,7 @@ def play(
         >>> result.run.cycles, [level.name for level in result.levels[:3]]
         (3, ['uniformly random', 'best constant action', 'best known'])
     """
-    require(see in SEE, f"see must be one of {', '.join(SEE)}, got {see!r}")
+    require(see in (None, *SEE), f"see must be one of {', '.join(SEE)}, got {see!r}")
     if resume is not None:
         saved = load_state(resume)
         if saved.get("agent") != Person.__name__:
@@ -111,6 +112,8 @@ def play(
         environment = saved["environment"] if environment is None else environment
         seed = saved["seed"] if seed is None else seed
         relabel = saved["relabel"] if relabel is None else relabel
+        if see is None and isinstance(saved.get("life"), dict):  # else it is damaged, as `run` says
+            see = saved["life"].get("agent", {}).get("see")
     elif cycles is None:
         cycles = _CYCLES
     if environment is None:
@@ -118,7 +121,7 @@ def play(
     seed, relabel = at_least("seed", seed or 0, 0), relabel is None or relabel
     row = find_row(environment)
     terminal = Terminal(sys.stdin if source is None else source, sys.stdout if out is None else out)
-    with contextlib.closing(Guide(row, seed, relabel, see)) as guide:
+    with contextlib.closing(Guide(row, seed, relabel, see or "names")) as guide:
         person = Person(guide, terminal)
         try:
             result = run(
@@ -137,7 +140,7 @@ def play(
             if str(error) != str(error.__cause__):
                 raise StateFileError(str(error)) from error
             result = msgspec.structs.replace(error.result, interrupted=error.__cause__.interrupted)
-    return _compare(result, row, see)
+    return _compare(result, row, person.seen)
 
 
 def _compare(result: RunResult, row: EnvironmentRow, see: str) -> PlayResult:
@@ -158,13 +161,19 @@ def _compare(result: RunResult, row: EnvironmentRow, see: str) -> PlayResult:
     anchors = {"uniformly random": row.random, "best constant action": row.constant, "best known": row.best}
     levels = [level(name, [anchor.value], 0) for name, anchor in anchors.items() if anchor is not None]
     shipped = _shipped_lives(row, result) if result.cycles else {}
+    begin = max((curve_points(life)[0, 0] for lives in shipped.values() for life in lives), default=0.0)
+    early, shipped = begin > result.cycles, shipped if begin <= result.cycles else {}
     for agent, lives in shipped.items():
         levels.append(level(agent, [_average_at(life, row, result.cycles) for life in lives], len(lives)))
     remarks = ["one life is one seed: its value is no score, for chance alone moves it from seed to seed"]
     if row.measure == "return" and not result.episodes:
-        remarks.append("no episode has ended: what counts is the return so far")
+        remarks.append(
+            "no episode has ended: what counts is the return so far, or what random play earns if that is less"
+        )
     if not scored:
         remarks.append("no value: the environment has no random and best anchors")
+    if early:
+        remarks.append(f"no agents beside you: the curves of their lives begin at {begin:,.0f} cycles")
     if shipped:
         planned = sorted({life.cell.cycles for lives in shipped.values() for life in lives})
         remarks.append(
@@ -200,5 +209,5 @@ def _average_at(life: CellResult, row: EnvironmentRow, cycles: int) -> float:
     points = curve_points(life)
     if row.measure == "return":  # an average over episodes, whose ends lie anywhere
         return float(np.interp(cycles, points[:, 0], points[:, 1]))
-    earned = np.interp(cycles, [0.0, *points[:, 0]], [0.0, *(points[:, 0] * points[:, 1])])
+    earned = np.interp(cycles, points[:, 0], points[:, 0] * points[:, 1])
     return float(earned) / cycles

@@ -87,7 +87,8 @@ class AgentScore(msgspec.Struct, kw_only=True):
         wide: the same; interval over seeds and environments, these taken as a sample.
         scores: the score under each weighting.
         interquartile_mean: mean of the middle half of all values, unweighted.
-        interquartile_interval: its 95 % interval over seeds, by bootstrap within environments.
+        interquartile_interval: the same; interval over seeds by the jackknife; None with fewer than two lives in an
+            environment.
         optimality_gap: mean shortfall of the values from 1.
         rank: 95 % interval of its rank over seeds, 1 the best.
         acceptability: share of the weightings within the ranges for which it is best.
@@ -108,7 +109,7 @@ class AgentScore(msgspec.Struct, kw_only=True):
     wide: Interval | None = None
     scores: dict[str, float | None] = {}
     interquartile_mean: float | None = None
-    interquartile_interval: tuple[float, float] | None = None
+    interquartile_interval: Interval | None = None
     optimality_gap: float | None = None
     rank: tuple[float, float] | None = None
     acceptability: float | None = None

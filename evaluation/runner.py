@@ -12,7 +12,7 @@ from aixi.agents.registry import AGENTS, convert_options, make_agent, parse_agen
 from aixi.errors import EnvironmentFaultError, InvalidValueError, StateFileError, at_least, require
 from aixi.evaluation.curve import CurvePoint
 from aixi.evaluation.files import check_writable
-from aixi.evaluation.life import Life, ListenerError
+from aixi.evaluation.life import Leave, Life, ListenerError
 from aixi.evaluation.provenance import machine, versions
 from aixi.evaluation.world import World, find_row
 from aixi.state import State, load_state, save_state
@@ -202,18 +202,19 @@ def run(
         with life.interrupt:
             try:
                 life.live()
-            except EnvironmentFaultError as fault:
-                result = _result(life, identity, interrupted=False)
-                message = str(fault)
-                if save is not None:
-                    try:
-                        _save(save, life, identity)
-                    except StateFileError as error:
-                        message += f"; {error}"
-                raise LifeFaultError(message, result, "environment") from fault
             except ListenerError as error:
                 raise error.__cause__ or error from None
-            except Exception as error:  # the agent's own fault: its state is worth nothing
+            except Exception as error:
+                if error is world.fault or isinstance(error, Leave):
+                    result = _result(life, identity, interrupted=False)
+                    message = str(error)
+                    if save is not None:
+                        try:
+                            _save(save, life, identity)
+                        except StateFileError as unsaved:
+                            message += f"; {unsaved}"
+                    raise LifeFaultError(message, result, "environment") from error
+                # The agent's own fault: its state is worth nothing.
                 life.broken = True
                 what = f"agent {identity['agent']} raised {type(error).__name__}: {error}"
                 message = f"{what} (environment {world.name}, cycle {world.cycle + 1}, seed {world.seed})"

@@ -247,7 +247,9 @@ class _Run:
             losses = self._losses[key]
             losses.append(error)
             killed = [loss for loss in losses if isinstance(loss, LifeLostError)]
-            if len(killed) < ATTEMPTS:
+            # Where a stack tells who has killed the process, nothing is to be tried again.
+            known = [loss for loss in killed if loss.result.fault is not None]
+            if len(killed) < ATTEMPTS and not known:
                 del self._running[future]
                 if len(losses) - len(killed) < ATTEMPTS:
                     self._waiting.appendleft(key)

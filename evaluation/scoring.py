@@ -128,8 +128,7 @@ def _score(lives: Lives, weights: Weights, agent: int, pilot: int | None) -> Age
     found.profile = aggregates.performance_profile(values, THRESHOLDS).tolist()
     if len(chosen) > 2:
         found.wide = score_interval_environments(values, chosen, weights.strata)
-    if len(lives.seeds) > 1:
-        found.interquartile_interval = aggregates.interquartile_mean_interval(values, _rng(), _REPLICATES)
+    found.interquartile_interval = aggregates.interquartile_mean_interval(values, pilot=pilot)
     cut = lives.values[:, agent, lives.included]
     intervals = [score_interval(level, chosen, pilot=pilot) for level in cut]
     found.curve = [

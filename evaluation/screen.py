@@ -135,7 +135,8 @@ def show_run(screen: Console, result: RunResult, row: EnvironmentRow) -> None:
     table = Table.grid(padding=(0, 3))
     table.add_column(style="dim", no_wrap=True)
     table.add_column()
-    of = f" of {result.planned_cycles:,}, interrupted" if result.cycles < result.planned_cycles else ""
+    why = ", interrupted" if result.interrupted else ""
+    of = f" of {result.planned_cycles:,}{why}" if result.cycles < result.planned_cycles else ""
     if result.options:
         table.add_row("options", Text("  ".join(f"{key}={value}" for key, value in result.options.items())))
     table.add_row("cycles", f"{result.cycles:,}{of}")

@@ -21,7 +21,7 @@ from aixi.errors import AixiError
 from aixi.evaluation.records import Cell, CellResult
 from aixi.evaluation.results import Tuning
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the tables; a file of another one is refused untouched."""
 BEAT_SECONDS = 60.0
 """A driver on another machine that was not heard of for so long is dead."""
@@ -47,7 +47,8 @@ CREATE TABLE drivers (id TEXT PRIMARY KEY, host TEXT NOT NULL, pid INTEGER NOT N
     beat REAL NOT NULL);
 CREATE TABLE claims (key TEXT PRIMARY KEY, driver TEXT NOT NULL);
 CREATE TABLE tunings (agent TEXT NOT NULL, suite TEXT NOT NULL, configurations INTEGER NOT NULL,
-    cells INTEGER NOT NULL, cycles INTEGER NOT NULL, seconds REAL NOT NULL);
+    cells INTEGER NOT NULL, cycles INTEGER NOT NULL, seconds REAL NOT NULL, search TEXT NOT NULL);
+CREATE TABLE pilots (suite TEXT NOT NULL, seeds INTEGER NOT NULL, PRIMARY KEY (suite, seeds));
 PRAGMA application_id = {_APPLICATION};
 PRAGMA user_version = {SCHEMA};
 """
@@ -197,16 +198,31 @@ class Store:
             with self._writing("write"):
                 self._connection.execute("UPDATE drivers SET beat = ? WHERE id = ?", (time.time(), self._driver))
 
-    def add_tuning(self, agent: str, tuning: Tuning) -> None:
-        """Stores what the search for a configuration, given in text form, has cost.
+    def add_pilot(self, suite: str, seeds: int) -> None:
+        """Stores that seeds were added to a suite by looking at its lives, and how many there were before."""
+        with self._writing("write"):
+            self._connection.execute("INSERT OR IGNORE INTO pilots VALUES (?, ?)", (suite, seeds))
 
-        It takes the place of the same search when that had come less far.
+    def pilot(self, suite: str) -> int | None:
+        """Returns the least number of seeds before somebody looked; None if nobody did."""
+        with self._told("read"):
+            row = self._connection.execute("SELECT min(seeds) FROM pilots WHERE suite = ?", (suite,)).fetchone()
+        found: int | None = row[0]
+        return found
+
+    def add_tuning(self, agent: str, tuning: Tuning, search: str) -> None:
+        """Stores what a search has cost for one of the configurations that it tried.
+
+        Args:
+            agent: the configuration, in text form.
+            tuning: the cost.
+            search: what tells this search from others; it takes its own place when it had come less far.
         """
-        values = [agent, *msgspec.structs.astuple(tuning)]
-        same = (agent, tuning.suite, tuning.configurations, tuning.cells)
+        values = [agent, *msgspec.structs.astuple(tuning), search]
+        same = (agent, tuning.suite, search, tuning.cells)
         with self._writing("write"):
             self._connection.execute(
-                "DELETE FROM tunings WHERE agent = ? AND suite = ? AND configurations = ? AND cells <= ?", same
+                "DELETE FROM tunings WHERE agent = ? AND suite = ? AND search = ? AND cells <= ?", same
             )
             self._connection.execute(f"INSERT INTO tunings VALUES ({', '.join('?' * len(values))})", values)
 

@@ -45,8 +45,11 @@ def anchors_of(row: EnvironmentRow) -> dict[str, Anchor]:
 
 def value(average_reward: Reward, row: EnvironmentRow) -> Reward:
     """Maps an average reward per cycle to 0 at the random anchor and 1 at the best; nothing is clipped."""
-    anchors = anchors_of(row)
-    low, high = anchors["random"].value, anchors["best"].value
+    random, best = row.random, row.best
+    if random is None or best is None:
+        known = anchors_of(row)  # tells what is missing
+        random, best = known["random"], known["best"]
+    low, high = random.value, best.value
     require(high > low, f"best anchor of {row.name} must be above the random one, got {high} and {low}")
     return (average_reward - low) / (high - low)
 

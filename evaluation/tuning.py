@@ -1,5 +1,6 @@
 """The search for an agent's configuration, on environments that no score knows."""
 
+import hashlib
 import itertools
 import math
 import os
@@ -48,8 +49,8 @@ def tune(
     """Searches the configurations of an agent by successive halving (Karnin, Koren and Somekh 2013).
 
     Every round scores the configurations that are left on twice as many seeds, and keeps the better half, until
-    one is left or the seeds are spent. What it cost is recorded in the store, and shown beside the scores of
-    the configuration that was found; that of an interrupted search beside every configuration that it tried.
+    one is left or the seeds are spent; one that failed comes after all that did not. What it cost is recorded in the
+    store, and shown beside the scores of every configuration that was tried.
 
     Args:
         agent: in text form; its own options are kept in every configuration.
@@ -83,7 +84,8 @@ def tune(
                     lived |= {(text, name, life.seed): life.seconds for life in environment.seeds}
             if table.interrupted:
                 break
-            ranked = [text for text, found in table.agents.items() if found.mean is not None]
+            able = [(found.failures > 0, text) for text, found in table.agents.items() if found.mean is not None]
+            ranked = [text for failed in (False, True) for has, text in able if has is failed]
             require(bool(ranked), f"no configuration of {agent} can live in suite {suite.name}")
             best = ranked[0]
             left = ranked[: (len(ranked) + 1) // 2]
@@ -96,8 +98,9 @@ def tune(
             cycles=sum(suite.cycles[name] for _, name, _ in lived),
             seconds=math.fsum(lived.values()),
         )
-        for text in tried if best is None or table.interrupted else [best]:
-            kept.add_tuning(text, tuning)
+        search = hashlib.sha256("\n".join(sorted(tried)).encode()).hexdigest()
+        for text in tried:
+            kept.add_tuning(text, tuning, search)
     return TuneResult(agent=best, rounds=rounds, tuning=tuning, interrupted=table.interrupted, kept=store is not None)
 
 

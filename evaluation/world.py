@@ -16,7 +16,7 @@ from gymnasium import spaces
 from gymnasium.vector.utils import iterate
 from numpy.typing import NDArray
 
-from aixi.agents.percepts import ActionCodec
+from aixi.agents.percepts import ActionCodec, misfit
 from aixi.environments import ENVIRONMENTS, make
 from aixi.environments.registry import EnvironmentRow
 from aixi.errors import EnvironmentFaultError, InvalidValueError, StateFileError, UnsupportedSpaceError
@@ -99,6 +99,7 @@ class World:
         action_space: likewise.
         hash: running hash of the percepts, in [0, 2**32).
         cycle: cycles lived.
+        fault: the environment's last fault; the same error raised by somebody else is theirs.
         actions: the agent's action indices so far, in the smallest type that holds them; None if not
             recorded.
     """
@@ -116,12 +117,15 @@ class World:
         self.observation_space: spaces.Space[Any] = self._env.observation_space
         self.action_space: spaces.Space[Any] = self._env.action_space
         self.hash = 0
+        self.fault: EnvironmentFaultError | None = None
         self._begun = False
         self._legal = _legality(self.row)
         self._contains = _membership(self.observation_space)
         self._encode = _encoder(self.observation_space)
         self._step = self._env.step
-        self._masks: Callable[[], Any] | None = getattr(self._env.unwrapped, "action_masks", None)
+        self._masks: Callable[[], Any] | None = None
+        if self._env.has_wrapper_attr("action_masks"):
+            self._masks = self._env.get_wrapper_attr("action_masks")
         self._labels: list[int] | None = None
         self.actions: array[int] | None = None
         self._taken: list[NDArray[Any]] | None = None  # actions that are not discrete, flat
@@ -152,7 +156,7 @@ class World:
         except (Exception, SystemExit) as error:
             raise self._fault(f"raised {type(error).__name__} in reset: {error}") from error
         if not self._contains(observation):
-            raise self._fault(f"returned observation {observation!r}, outside {self.observation_space}")
+            raise self._fault(self._outside(observation))
         mask = self._mask(info)
         self._begun = True
         self.hash = zlib.crc32(self._encode(observation), self.hash)
@@ -186,10 +190,11 @@ class World:
             if not isinstance(flag, _TRUTHS):
                 raise self._fault(f"returned {flag!r} for terminated or truncated, neither True nor False")
         if not self._contains(observation):
-            raise self._fault(f"returned observation {observation!r}, outside {self.observation_space}")
-        mask = self._mask(info)
-        if (terminated or truncated) and not self.row.episodic:
+            raise self._fault(self._outside(observation))
+        ended = bool(terminated or truncated)
+        if ended and not self.row.episodic:
             raise self._fault("ended an episode, and its row declares none (episodic=False)")
+        mask = None if ended else self._mask(info)  # after the end nothing need be allowed
         reward = float(reward)
         self.hash = zlib.crc32(self._encode(observation) + _pack_reward(reward, terminated or truncated), self.hash)
         self.cycle += 1
@@ -199,10 +204,10 @@ class World:
             self._taken.append(np.array(spaces.flatten(self.action_space, action)))
         return observation, reward, bool(terminated), bool(truncated), mask
 
-    def relabelled(self, mask: Callable[[Any], Any]) -> Callable[[Any], NDArray[np.bool_]]:
-        """Returns a mask of the environment's actions as one of the agent's."""
-        order = None if self._labels is None else np.array(self._labels) - self._start
-        return lambda part: joint_mask(self.action_space, mask(part))[... if order is None else order]
+    @property
+    def labels(self) -> tuple[int, ...] | None:
+        """The index of the environment's action that each of the agent's is; None where they are the same."""
+        return None if self._labels is None else tuple(label - self._start for label in self._labels)
 
     def state(self, *, faulted: bool) -> dict[str, Any]:
         """Returns what `restore` needs; after a fault the environment's own state is not to be trusted."""
@@ -266,17 +271,25 @@ class World:
             if self._masks is None:
                 return None
             given = self._masks()
+        why = ""
         try:
             mask = joint_mask(self.action_space, given)
-        except ValueError:
-            mask = np.zeros(1, np.bool_)
+        except ValueError as error:
+            mask, why = np.zeros(1, np.bool_), f" ({error})"
         if not mask.any():
             count = ActionCodec(self.action_space).count
             raise self._fault(
                 f"gave action_mask {given!r}; it must hold a truth value for each of {count} actions, at least one "
-                "of them True"
+                f"of them True{why}"
             )
         return mask if self._labels is None else mask[np.array(self._labels) - self._start]
+
+    def _outside(self, observation: Any) -> str:
+        space = self.observation_space
+        return (
+            f"returned observation {observation!r}, outside {space}{misfit(space, observation)}; correct the "
+            "environment or its observation_space"
+        )
 
     def _has_state(self) -> bool:
         env: Any = self._env
@@ -285,7 +298,8 @@ class World:
         return not isinstance(env, gymnasium.Wrapper) and hasattr(env, "get_state") and hasattr(env, "set_state")
 
     def _fault(self, what: str) -> EnvironmentFaultError:
-        return EnvironmentFaultError(f"environment {self.name} {what} (cycle {self.cycle + 1}, seed {self.seed})")
+        self.fault = EnvironmentFaultError(f"environment {self.name} {what} (cycle {self.cycle + 1}, seed {self.seed})")
+        return self.fault
 
 
 def joint_mask(space: spaces.Space[Any], given: Any) -> NDArray[np.bool_]:
@@ -293,21 +307,28 @@ def joint_mask(space: spaces.Space[Any], given: Any) -> NDArray[np.bool_]:
 
     Args:
         space: the action space, Discrete or of several components.
-        given: bool[joint actions]; or for several components a tuple of the mask of each, as Gymnasium's spaces take
-            them, or these one after the other, as Stable-Baselines3 takes them.
+        given: for one component its mask; for several a tuple of the mask of each, as Gymnasium's spaces take them, or
+            these one after the other, as Stable-Baselines3 takes them, or bool[joint actions] where that cannot be
+            mistaken for it.
 
     Raises:
-        ValueError: if it is none of these.
+        ValueError: if it is none of these, or could be two.
 
     Example:
         >>> joint_mask(spaces.MultiDiscrete([2, 3]), [1, 0, 1, 0, 1]).tolist()
         [True, False, False, False, True, False]
     """
     codec = ActionCodec(space)
-    if isinstance(given, tuple):
+    each = isinstance(given, tuple)
+    if each:
         given = np.concatenate([np.ravel(part) for part in given])
     mask = np.asarray(given, np.bool_).ravel()
     if len(codec.sizes) > 1 and mask.size == sum(codec.sizes):
+        if mask.size == codec.count and not each:
+            raise ValueError(
+                f"{mask.size} truth values are the joint actions of {space} as well as its components; give a tuple of "
+                "the mask of each component"
+            )
         parts = np.split(mask, np.cumsum(codec.sizes)[:-1])
         mask = np.ones(1, np.bool_)
         for part in parts:
@@ -367,6 +388,15 @@ def _membership(space: spaces.Space[Any]) -> Callable[[Any], bool]:
     return contains
 
 
+def _told(value: Any) -> bytes:
+    """Returns bytes that tell values of any make apart, as far as their arrays and words do."""
+    if isinstance(value, np.ndarray):
+        return str(value.shape).encode() + np.ascontiguousarray(value).tobytes()
+    if isinstance(value, tuple | list):
+        return b"(" + b",".join(_told(item) for item in value) + b")"
+    return repr(value).encode()
+
+
 def _encoder(space: spaces.Space[Any]) -> Callable[[Any], bytes]:
     """Returns a function from members of a space to bytes that tell them apart."""
     if isinstance(space, spaces.Discrete):
@@ -386,8 +416,8 @@ def _encoder(space: spaces.Space[Any]) -> Callable[[Any], bytes]:
         item = _encoder(space.feature_space)
         items = partial(iterate, space.stacked_feature_space) if space.stack else iter
         return lambda value: b"".join([item(each) for each in items(value)]) + b"]"
-    if type(space) not in _GYMNASIUM_SPACES:  # of another package: texts, as MiniGrid's missions are
-        return lambda value: repr(value).encode() + b"\0"
+    if isinstance(space, spaces.Graph | spaces.OneOf) or type(space) not in _GYMNASIUM_SPACES:
+        return lambda value: _told(value) + b"\0"  # texts of other packages, as MiniGrid's missions are, among them
     raise UnsupportedSpaceError(
         f"observations of {space} cannot be told apart; wrap the environment so that they are Discrete, Box, "
         f"MultiDiscrete, MultiBinary, Text, Sequence, or a Tuple or Dict of those"

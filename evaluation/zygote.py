@@ -293,13 +293,14 @@ def _whose(error: BaseException, cell: Cell, cycles: int) -> tuple[Fault, str]:
     where = f"cycle {cycles + 1}, seed {cell.seed}"
     seen: BaseException | None = error
     while seen is not None:
-        if isinstance(seen, EnvironmentFaultError):
-            return "environment", str(seen)
         files = [frame.filename for frame in traceback.extract_tb(seen.__traceback__)]
-        if not isinstance(seen, AixiError) and world.__file__ in files:
+        inside = world.__file__ in files  # an agent may raise the same error
+        if inside and isinstance(seen, EnvironmentFaultError):
+            return "environment", str(seen)
+        if inside and not isinstance(seen, AixiError):
             return "environment", f"environment {cell.environment} raised {type(seen).__name__}: {seen} ({where})"
         seen = seen.__context__
-    if isinstance(error, AixiError):
+    if isinstance(error, AixiError) and not isinstance(error, EnvironmentFaultError):
         return "agent", str(error)
     what = f"agent {cell.agent} raised {type(error).__name__}: {error}"
     return "agent", f"{what} (environment {cell.environment}, {where})"

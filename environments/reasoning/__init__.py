@@ -19,7 +19,7 @@ ROWS = (
         best=Anchor(0.5, _BEST),
         tags=_TAGS,
         episodic=True,
-        mask="aixi.environments.reasoning.countdown:allowed",
+        mask="aixi.environments.reasoning.masks:allowed",
         mask_part="1",
     ),
     EnvironmentRow(
@@ -33,7 +33,7 @@ ROWS = (
         kwargs={"numbers": 4},
         tags=_TAGS,
         episodic=True,
-        mask="aixi.environments.reasoning.countdown:allowed",
+        mask="aixi.environments.reasoning.masks:allowed",
         mask_part="1",
     ),
 )

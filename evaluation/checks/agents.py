@@ -13,9 +13,10 @@ from aixi.agents.percepts import ActionCodec
 from aixi.agents.registry import AGENTS, convert_options, make_agent, parse_agent
 from aixi.environments import make
 from aixi.errors import UnsupportedSpaceError
-from aixi.evaluation.checks.battery import Battery, Finding, Mismatch, expect, same
+from aixi.evaluation.checks.battery import Battery, Finding, Mismatch, expect, plain, same
 from aixi.evaluation.checks.interpreter import call_elsewhere
 from aixi.evaluation.checks.lives import digest, global_seeds, global_states, through_a_file
+from aixi.evaluation.screen import counted
 from aixi.evaluation.world import find_row
 from aixi.registry import load_object
 from aixi.state import State
@@ -60,7 +61,10 @@ class Lives:
         if isinstance(agent, str):
             name, written = parse_agent(agent)
             self.entry_point, self.resumable = AGENTS[name].entry_point, AGENTS[name].resumable
-            self.options = convert_options(name, written)
+            try:
+                self.options = convert_options(name, written)
+            except (ImportError, AttributeError):  # its class is not where the table says: `made` tells
+                self.options = dict(written)
             self.make: Callable[[], Agent] = functools.partial(make_agent, name, **self.options)
         else:
             self.make = agent
@@ -75,6 +79,8 @@ class Lives:
 def born(agent: Agent, world: str, seed: int, **strange: Any) -> None:
     """Begins a life of an agent in a world; `strange` spaces take the place of its own."""
     env, row = make(find_row(world)), find_row(world)
+    # What a row says of its own spaces is wrong of others.
+    own = Hints() if strange else Hints(row.codes, load_object(row.mask) if row.mask else None, row.mask_part)
     agent.reset(
         strange.get("observation_space", env.observation_space),
         strange.get("action_space", env.action_space),
@@ -82,7 +88,7 @@ def born(agent: Agent, world: str, seed: int, **strange: Any) -> None:
         np.random.SeedSequence(seed),
         cycles=_CYCLES,
         episodic=row.episodic,
-        hints=Hints(row.codes, load_object(row.mask) if row.mask else None, row.mask_part),
+        hints=own,
     )
 
 
@@ -135,10 +141,10 @@ AGENT_CHECKS = Battery[Lives]()
 _check = AGENT_CHECKS.check
 
 
-@_check("made", "it can be made, and is an Agent", "derive its class from aixi.agents.Agent")
+@_check("made", "it can be made, and is an Agent", "correct the constructor, or the entry point of its AgentSpec")
 def _made(subject: Lives) -> str:
     agent = subject.make()
-    expect(isinstance(agent, Agent), f"a {type(agent).__name__}")
+    expect(isinstance(agent, Agent), f"a {type(agent).__name__}", "derive its class from aixi.agents.Agent")
     return type(agent).__name__
 
 
@@ -152,7 +158,7 @@ def _living(subject: Lives) -> str:
     for world in subject.worlds:
         agent, space = subject.newborn(world, 0), make(find_row(world)).action_space
         for action in actions_of(record(agent, world)[0]):
-            expect(space.contains(action), f"action {action!r} in {world}, outside {space}")
+            expect(space.contains(action), f"action {plain(action)} in {world}, outside {space}")
     return f"{_CYCLES} cycles in each of {', '.join(subject.worlds)}"
 
 
@@ -172,7 +178,7 @@ def _determinism(subject: Lives) -> str:
                 expect(digest(global_states()) == before, f"np.random or random in another state, in {world}")
         expect(lives[0] == lives[1], f"two lives of one seed in {world}")
         expect(lives[0] == lives[2], f"two lives under two global seeds in {world}")
-    return f"{len(subject.worlds)} worlds"
+    return counted(len(subject.worlds), "world")
 
 
 @_check(
@@ -189,7 +195,7 @@ def _processes(subject: Lives) -> str:
     )
     for world, there in zip(subject.worlds, lives, strict=True):
         expect(there == digest(record(subject.newborn(world, 1), world)[0]), f"another life in {world}")
-    return f"{len(subject.worlds)} worlds"
+    return counted(len(subject.worlds), "world")
 
 
 def _lives(entry_point: str, options: dict[str, Any], worlds: list[str]) -> list[str]:
@@ -209,7 +215,7 @@ def _another_life(subject: Lives) -> str:
         first, _ = record(agent, world)
         born(agent, world, 1)
         expect(digest(record(agent, world)[0]) == digest(first), f"another life in {world}")
-    return f"{len(subject.worlds)} worlds"
+    return counted(len(subject.worlds), "world")
 
 
 @_check(
@@ -241,12 +247,12 @@ def _state(subject: Lives) -> str:
             told = through_a_file(agent.state_dict()), through_a_file(final.state_dict())
             expect(same(*told), f"another state at the end, gone on from event {at} in {world}")
             count += 1
-    return f"{count} states"
+    return counted(count, "state")
 
 
 @_check(
     "masks",
-    "it takes no action that the mask forbids, and each that it may allow at times",
+    "it takes no action that the mask forbids",
     "choose among np.flatnonzero(mask), in exploration too",
     after=("living",),
 )
@@ -259,7 +265,7 @@ def _masks(subject: Lives) -> str:
         for mask in rng.random((_CYCLES, codec.count)) < 0.4:
             mask[rng.integers(mask.size)] = True
             action = agent.act(mask)
-            expect(mask[codec.encode(action)], f"action {action!r} under the mask {mask.tolist()} in {world}")
+            expect(mask[codec.encode(action)], f"action {plain(action)} under the mask {mask.tolist()} in {world}")
             observation, reward, terminated, truncated, _ = env.step(action)
             agent.observe(action, observation, float(reward), terminated, truncated)
             if terminated or truncated:
@@ -292,7 +298,7 @@ def _other_spaces(subject: Lives) -> str:
             agent.begin(observed.sample(), {})
             for _ in range(20):
                 action = agent.act()
-                expect(allowed.contains(action), f"action {action!r} for {case}, outside {allowed}")
+                expect(allowed.contains(action), f"action {plain(action)} for {case}, outside {allowed}")
                 agent.observe(action, observed.sample(), reward, False, False)
         except Mismatch:
             raise
@@ -318,11 +324,15 @@ def _diagnostics(subject: Lives) -> str:
             expect(math.isfinite(value) and value >= 0, f"{key} {value!r} in {world}")
             expect(earlier.get(key, 0.0) <= value, f"{key} fell from {earlier.get(key)!r} to {value!r} in {world}")
         told = len(totals)
-    return f"{told} totals"
+    return counted(told, "total")
 
 
 def check_agent(
-    agent: str | Callable[[], Agent], *, worlds: Sequence[str] = WORLDS, checks: Iterable[str] | None = None
+    agent: str | Callable[[], Agent],
+    *,
+    worlds: Sequence[str] = WORLDS,
+    checks: Iterable[str] | None = None,
+    on_finding: Callable[[Finding], None] | None = None,
 ) -> list[Finding]:
     """Runs the battery on an agent.
 
@@ -330,6 +340,7 @@ def check_agent(
         agent: `name` or `name:key=value,key=value`, or a function that makes it.
         worlds: `id` or `module:id` of the environments that it lives in, the first of them with declared rewards.
         checks: names of checks, all if None.
+        on_finding: called with each finding as it comes.
 
     Raises:
         UnknownNameError: if there is no such agent, environment or check.
@@ -341,4 +352,4 @@ def check_agent(
     """
     for world in worlds:
         find_row(world)
-    return AGENT_CHECKS(Lives(agent, worlds), checks)
+    return AGENT_CHECKS(Lives(agent, worlds), checks, on_finding)

@@ -101,12 +101,18 @@ class Battery(Generic[S]):
 
         return add
 
-    def __call__(self, subject: S, names: Iterable[str] | None = None) -> list[Finding]:
+    def __call__(
+        self,
+        subject: S,
+        names: Iterable[str] | None = None,
+        on_finding: Callable[[Finding], None] | None = None,
+    ) -> list[Finding]:
         """Runs the checks on a subject.
 
         Args:
             subject: what is checked.
             names: which checks, all if None; those that they come after are run too.
+            on_finding: called with each finding as it comes.
 
         Raises:
             UnknownNameError: if there is no such check.
@@ -118,7 +124,7 @@ class Battery(Generic[S]):
             if check.name in wanted:
                 wanted.update(check.after)
         passed: set[str] = set()
-        findings = []
+        findings: list[Finding] = []
         for check in self.checks.values():
             if check.name not in wanted:
                 continue
@@ -126,10 +132,12 @@ class Battery(Generic[S]):
             if missing:
                 seen = f"not looked at: {', '.join(missing)} must pass first"
                 findings.append(Finding(check.name, "skipped", check.expected, seen))
-                continue
-            findings.append(check(subject))
+            else:
+                findings.append(check(subject))
             if findings[-1].level in ("ok", "warning"):
                 passed.add(check.name)
+            if on_finding is not None:
+                on_finding(findings[-1])
         return findings
 
 
@@ -149,6 +157,16 @@ def assert_passes(findings: Iterable[Finding]) -> None:
     if wrong:
         told = [f"{item.check}: expected {item.expected}; seen: {item.seen}; {item.mend}" for item in wrong]
         raise AssertionError("\n".join(told))
+
+
+def plain(value: Any) -> str:
+    """Returns a value as Python writes it, NumPy's numbers as Python's own.
+
+    Example:
+        >>> plain(np.float64(0.5)), plain("a")
+        ('0.5', "'a'")
+    """
+    return repr(value.item() if isinstance(value, np.generic) else value)
 
 
 def same(one: Any, two: Any) -> bool:

@@ -1,11 +1,9 @@
 """The battery for environments: what each must hold before an agent's score there means anything."""
 
-import functools
 import math
 import re
 import warnings
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
 
 import gymnasium
 import numpy as np
@@ -13,11 +11,8 @@ from gymnasium.utils.env_checker import check_env
 
 from aixi.agents.base import RewardRange
 from aixi.agents.percepts import ActionCodec, PerceptCodec
-from aixi.environments import EnvironmentRow, make
-from aixi.environments.registry import ENVIRONMENTS
 from aixi.evaluation.checks.battery import Battery, Finding, Mismatch, expect
 from aixi.evaluation.checks.lives import (
-    LIFE,
     digest,
     global_seeds,
     global_states,
@@ -26,58 +21,16 @@ from aixi.evaluation.checks.lives import (
     lives_elsewhere,
     through_a_file,
 )
-from aixi.evaluation.checks.play import Play, at_random, greedily, measured, misfit, play
+from aixi.evaluation.checks.play import measured, misfit
+from aixi.evaluation.checks.subject import Environment
 from aixi.evaluation.complexity import description_bits
-from aixi.evaluation.world import find_row
+from aixi.evaluation.screen import counted
 
 SLOW_SECONDS = 0.01
 """Time of a step from which on the battery warns."""
-_GREEDY_CYCLES = 5_000
 _WAY_OUT = "see docs/authors.md"
 _COLOUR = re.compile("\x1b\\[\\d+m(WARN: )?")
 _ADVICE = ("infinity", "symmetric and normalized")  # of Gymnasium, which the codes of `aixi.agents` do not need
-
-
-class Environment:
-    """An environment that is checked, and what was seen of it so far.
-
-    Args:
-        environment: `id` or `module:id`.
-        cycles: of random play.
-        seconds: after which random play stops, and greedy play likewise.
-
-    Attributes:
-        row: its row.
-        listed: whether that is one of the table, not made up for an environment that only Gymnasium knows.
-    """
-
-    def __init__(self, environment: str, *, cycles: int = 20_000, seconds: float = 20.0) -> None:
-        self.environment = environment
-        self.row: EnvironmentRow = find_row(environment)
-        self.listed = self.row.name in ENVIRONMENTS
-        self._limits = {"cycles": cycles, "seconds": seconds}
-
-    def make(self) -> Any:
-        """Returns it, new."""
-        return make(self.row)
-
-    @functools.cached_property
-    def random_play(self) -> Play:
-        """Long play of random actions."""
-        return play(self.row, at_random, cycles=int(self._limits["cycles"]), seconds=self._limits["seconds"])
-
-    @functools.cached_property
-    def greedy_play(self) -> Play:
-        """Long play of the action that has earned most so far."""
-        return play(self.row, greedily, cycles=_GREEDY_CYCLES, seconds=self._limits["seconds"])
-
-    def kept(self, check: str) -> str:
-        """Returns how much was played, if nothing concerned a check; raises `Mismatch` with what did."""
-        plays = (("random", self.random_play), ("greedy", self.greedy_play))
-        for policy, found in plays:
-            if check in found.wrong:
-                raise Mismatch(f"{found.wrong[check]}, in {policy} play")
-        return ", ".join(f"{len(found.rewards):,} cycles of {policy} play" for policy, found in plays)
 
 
 ENVIRONMENT_CHECKS = Battery[Environment]()
@@ -145,7 +98,7 @@ def _ends(subject: Environment) -> str:
     ends = subject.random_play.ends + subject.greedy_play.ends
     if subject.row.episodic and subject.listed and not ends:
         raise Mismatch(f"no end of an episode in {told}", level="warning")
-    return f"{ends:,} ends in {told}"
+    return f"{counted(ends, 'end')} in {told}"
 
 
 @_check(
@@ -179,16 +132,24 @@ def _coding(subject: Environment) -> str:
     rewards = RewardRange(*(row.reward_range or (-math.inf, math.inf)), row.rewards)
     codec = PerceptCodec(space, rewards, episodic=row.episodic, codes=row.codes, name=row.name)
     for percept in subject.random_play.kept:
-        decoded, _, _ = codec.decode(codec.encode(*percept))
+        decoded, reward, _ = codec.decode(codec.encode(*percept))
         wrong = misfit(space, decoded)
         expect(not wrong, f"{percept[0]!r} decodes to {wrong}")
+        if row.rewards is not None:  # else a reward has but a bin
+            expect(reward == percept[1], f"reward {percept[1]:g} decodes to {reward:g}")
     for observation, _ in subject.random_play.kept:  # once more, now that codes which follow what they see stand still
-        numbers = list(codec.code.encode(observation))
+        numbers, sizes = list(codec.code.encode(observation)), codec.code.sizes
+        fits = len(numbers) == len(sizes) and all(
+            0 <= number < size for number, size in zip(numbers, sizes, strict=True)
+        )
+        expect(fits, f"{observation!r} has the numbers {numbers}, where the code has components of sizes {sizes}")
         decoded = codec.code.decode(iter(numbers))
         same_bits = list(codec.code.encode(decoded)) == numbers
         expect(same_bits, f"{observation!r} and what it decodes to, {decoded!r}, have other bits")
     words = codec.words_of_coding()
-    return f"{codec.percept_bits} bits a percept; observation {words['observation']}; reward {words['reward']}"
+    return (
+        f"{counted(codec.percept_bits, 'bit')} a percept; observation {words['observation']}; reward {words['reward']}"
+    )
 
 
 @_check(
@@ -199,7 +160,7 @@ def _coding(subject: Environment) -> str:
 )
 def _determinism(subject: Environment) -> str:
     _compare(_life(subject, 1), _life(subject, 1), "two environments of seed 1")
-    return f"{LIFE} cycles"
+    return f"{subject.life_cycles} cycles"
 
 
 @_check(
@@ -211,11 +172,11 @@ def _determinism(subject: Environment) -> str:
 def _seeding(subject: Environment) -> str:
     env = subject.make()
     with global_seeds(0):
-        life(env, subject.row, 2)
+        life(env, subject.row, 2, subject.life_cycles)
     with global_seeds(0):
-        again = life(env, subject.row, 1)
+        again = life(env, subject.row, 1, subject.life_cycles)
     _compare(again, _life(subject, 1), "a used and a new environment of seed 1")
-    return f"{LIFE} cycles"
+    return f"{subject.life_cycles} cycles"
 
 
 @_check(
@@ -227,8 +188,10 @@ def _seeding(subject: Environment) -> str:
 def _processes(subject: Environment) -> str:
     elsewhere = lives_elsewhere({subject.environment: subject.row})[subject.environment]
     expect(not isinstance(elsewhere, str), f"another interpreter: {elsewhere}")
-    _compare(_life(subject, 1), list(elsewhere), "this interpreter and another")
-    return f"{LIFE} cycles"
+    here, there = _life(subject, 1), list(elsewhere)
+    both = min(len(here), len(there))  # each is as long as its own interpreter had time for
+    _compare(here[:both], there[:both], "this interpreter and another")
+    return f"{both - 1} cycles"
 
 
 @_check(
@@ -241,9 +204,9 @@ def _global_randomness(subject: Environment) -> str:
     _compare(_life(subject, 1, 0), _life(subject, 1, 1), "one seed under two global seeds")
     with global_seeds(2):
         before = digest(global_states())
-        life(subject.make(), subject.row, 1)
+        life(subject.make(), subject.row, 1, subject.life_cycles)
         expect(digest(global_states()) == before, "np.random or random in another state after a life")
-    return f"{LIFE} cycles"
+    return f"{subject.life_cycles} cycles"
 
 
 @_check(
@@ -260,13 +223,13 @@ def _state(subject: Environment) -> str:
     _, observation, info = go_on(env, subject.row, np.random.default_rng(0), observation, info, 50)
     state = env.get_state()
     kept = through_a_file(state)
-    one, *_ = go_on(env, subject.row, np.random.default_rng(1), observation, info, LIFE)
+    one, *_ = go_on(env, subject.row, np.random.default_rng(1), observation, info, subject.life_cycles)
     expect(digest(through_a_file(state)) == digest(kept), "a state that changed when its environment went on")
     other.reset(seed=4)
     other.set_state(kept)
-    two, *_ = go_on(other, subject.row, np.random.default_rng(1), observation, info, LIFE)
+    two, *_ = go_on(other, subject.row, np.random.default_rng(1), observation, info, subject.life_cycles)
     _compare(one, two, "the environment and another that was given its state")
-    return f"{LIFE} cycles after it"
+    return f"{subject.life_cycles} cycles after it"
 
 
 @_check(
@@ -363,15 +326,21 @@ def _speed(subject: Environment) -> str:
 
 
 def check_environment(
-    environment: str, *, checks: Iterable[str] | None = None, cycles: int = 20_000, seconds: float = 20.0
+    environment: str,
+    *,
+    checks: Iterable[str] | None = None,
+    cycles: int = 20_000,
+    seconds: float = 20.0,
+    on_finding: Callable[[Finding], None] | None = None,
 ) -> list[Finding]:
     """Runs the battery on an environment.
 
     Args:
         environment: `id` or `module:id`.
         checks: names of checks, all if None.
-        cycles: of random play.
+        cycles: of random play, and the most of greedy play.
         seconds: after which random play stops, and greedy play likewise.
+        on_finding: called with each finding as it comes.
 
     Raises:
         UnknownNameError: if there is no such environment or check.
@@ -380,12 +349,12 @@ def check_environment(
         >>> [finding.level for finding in check_environment("aixi/CoinFlip-v0", checks=["rewards"], cycles=100)]
         ['ok', 'ok', 'ok', 'ok']
     """
-    return ENVIRONMENT_CHECKS(Environment(environment, cycles=cycles, seconds=seconds), checks)
+    return ENVIRONMENT_CHECKS(Environment(environment, cycles=cycles, seconds=seconds), checks, on_finding)
 
 
 def _life(subject: Environment, seed: int, global_seed: int = 0) -> list[str]:
     with global_seeds(global_seed):
-        return life(subject.make(), subject.row, seed)
+        return life(subject.make(), subject.row, seed, subject.life_cycles)
 
 
 def _compare(one: list[str], two: list[str], whose: str) -> None:

@@ -2,8 +2,10 @@
 
 import contextlib
 import hashlib
+import math
 import random
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,11 @@ from aixi.evaluation.world import find_row
 from aixi.state import load_state, save_state
 
 LIFE = 300
-"""Cycles of a life that is compared with another."""
+"""Cycles of a life that is compared with another, where a step is fast."""
+LIFE_SECONDS = 2.0
+"""Time that such a life may take."""
+SHORTEST_LIFE = 20
+"""Cycles that it has however long they take."""
 
 
 def digest(value: Any) -> str:
@@ -51,7 +57,7 @@ def global_states() -> tuple[Any, Any]:
     return np.random.get_state(legacy=False), random.getstate()  # noqa: NPY002  # the very state nobody should use
 
 
-def life(env: Any, row: EnvironmentRow, seed: int, cycles: int = LIFE) -> list[str]:
+def life(env: Any, row: EnvironmentRow, seed: int, cycles: int = LIFE, seconds: float = math.inf) -> list[str]:
     """Returns the digests of the percepts of a life of random actions, its reset's first.
 
     Args:
@@ -59,20 +65,30 @@ def life(env: Any, row: EnvironmentRow, seed: int, cycles: int = LIFE) -> list[s
         row: its row.
         seed: of the environment; actions are drawn from another stream.
         cycles: length.
+        seconds: after which it ends, once it has the shortest length.
     """
     rng = np.random.default_rng([seed, 2])
     observation, info = env.reset(seed=seed)
-    return [digest(observation), *go_on(env, row, rng, observation, info, cycles)[0]]
+    return [digest(observation), *go_on(env, row, rng, observation, info, cycles, seconds)[0]]
 
 
 def go_on(
-    env: Any, row: EnvironmentRow, rng: np.random.Generator, observation: Any, info: dict[str, Any], cycles: int
+    env: Any,
+    row: EnvironmentRow,
+    rng: np.random.Generator,
+    observation: Any,
+    info: dict[str, Any],
+    cycles: int,
+    seconds: float = math.inf,
 ) -> tuple[list[str], Any, dict[str, Any]]:
     """Takes further random actions; returns the digests of their percepts, the last observation and info."""
     actions = ActionCodec(env.action_space)
     masks = Masks(row, env)
-    percepts = []
-    for _ in range(cycles):
+    percepts: list[str] = []
+    started = time.perf_counter()
+    for cycle in range(cycles):
+        if cycle >= SHORTEST_LIFE and time.perf_counter() - started > seconds:
+            break
         allowed, _ = masks.look(observation, info)
         action = actions.decode(int(allowed[rng.integers(len(allowed))]))
         observation, reward, terminated, truncated, info = env.step(action)
@@ -99,7 +115,7 @@ def lives_elsewhere(rows: Mapping[str, EnvironmentRow], seed: int = 1) -> dict[s
         seed: of each life.
 
     Returns:
-        The digests of the percepts of `life`, or in words what was raised.
+        The digests of the percepts of `life`, fewer where they take long, or in words what was raised.
 
     Raises:
         FreshInterpreterError: if the interpreter itself ended.
@@ -119,7 +135,7 @@ def _lives(rows: dict[str, dict[str, Any]], seed: int) -> dict[str, list[str] | 
             else:
                 row = find_row(environment)
             with global_seeds(0):
-                lives[environment] = life(make(row), row, seed)
+                lives[environment] = life(make(row), row, seed, seconds=LIFE_SECONDS)
         except (Exception, SystemExit) as error:  # whatever a stranger's environment does wrong
             lives[environment] = f"{type(error).__name__}: {error}"
     return lives

@@ -1,5 +1,6 @@
 """Action masks of an environment that is checked."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,13 @@ class Masks:
     def __init__(self, row: EnvironmentRow, env: Any) -> None:
         self._space = env.action_space
         self._given = getattr(env.unwrapped, "action_masks", None)
-        self._declared = load_object(row.mask) if row.mask else None
+        self._declared: Callable[[Any], Any] | None = None
+        self._unfound = ""  # what is wrong with the name of the row's function
+        if row.mask:
+            try:
+                self._declared = load_object(row.mask)
+            except (Exception, SystemExit) as error:  # whatever a stranger's module does wrong
+                self._unfound = f"the row's mask {row.mask!r} names no function ({type(error).__name__}: {error})"
         self._part = row.mask_part
         self._all = np.ones(ActionCodec(env.action_space).count, np.bool_)
 
@@ -31,14 +38,17 @@ class Masks:
 
         Where it is wrong, the row's function says what is allowed, and without one all is.
         """
-        declared = (
-            self._all if self._declared is None else joint_mask(self._space, self._declared(self._of(observation)))
-        )
+        declared, wrong = self._all, self._unfound
+        if self._declared is not None:
+            try:
+                declared = joint_mask(self._space, self._declared(self._of(observation)))
+            except (Exception, SystemExit) as error:  # whatever a stranger's function does wrong
+                wrong = f"the row's function raises {type(error).__name__} at {observation!r}: {error}"
         given = info.get("action_mask")
         if given is None and self._given is not None:
             given = self._given()
-        mask, wrong = declared, ""
-        if given is not None:
+        mask = declared
+        if given is not None and not wrong:
             try:
                 mask = joint_mask(self._space, given)
             except ValueError as error:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from aixi.agents.percepts import ActionCodec
 from aixi.environments import EnvironmentRow, make
+from aixi.evaluation.checks.battery import plain
 from aixi.evaluation.checks.lives import digest
 from aixi.evaluation.checks.masks import Masks
 
@@ -37,6 +38,8 @@ class Play:
         kept: the first observations and rewards, as copies.
         wrong: the first thing that was wrong, by the name of the check that it concerns.
         seconds: time spent in the environment's steps.
+        elapsed: time of the cycles played, resets and checks included.
+        resets: how many other seeds were begun with as well.
     """
 
     rewards: list[float] = field(default_factory=list)
@@ -45,6 +48,8 @@ class Play:
     kept: list[tuple[Any, float]] = field(default_factory=list)
     wrong: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+    elapsed: float = 0.0
+    resets: int = 0
 
 
 def at_random(
@@ -63,7 +68,7 @@ def greedily(
     return int(allowed[np.argmax(means)])
 
 
-def play(row: EnvironmentRow, policy: Policy, *, cycles: int, seconds: float, seed: int = 1) -> Play:
+def play(row: EnvironmentRow, policy: Policy, *, cycles: int, seconds: float, seed: int = 1, resets: int = 0) -> Play:
     """Plays an environment and notes what it does wrong; goes on where it can.
 
     Args:
@@ -71,8 +76,9 @@ def play(row: EnvironmentRow, policy: Policy, *, cycles: int, seconds: float, se
         policy: from the allowed actions, int64[allowed], the sum of rewards and the count of each action,
             float64[actions] and int64[actions], and a generator, to the index of the next action.
         cycles: most cycles played.
-        seconds: after which no further cycle is played.
+        seconds: after which no further cycle is played, and as long again for resets.
         seed: of the environment; actions are drawn from another stream.
+        resets: afterwards, how many of the next seeds are begun with, to look at the first observation.
     """
     found = Play()
     env, rng = make(row), np.random.default_rng([seed, 1])
@@ -84,7 +90,8 @@ def play(row: EnvironmentRow, policy: Policy, *, cycles: int, seconds: float, se
     total = 0.0
 
     def note(check: str, what: str) -> None:
-        found.wrong.setdefault(check, f"{what} (cycle {len(found.rewards)}, seed {seed})")
+        where = f"reset of seed {seed}" if found.resets else f"cycle {len(found.rewards)}, seed {seed}"
+        found.wrong.setdefault(check, f"{what} ({where})")
 
     def take_in(observation: Any, info: Any) -> NDArray[np.int64]:
         if not isinstance(info, dict):
@@ -103,7 +110,7 @@ def play(row: EnvironmentRow, policy: Policy, *, cycles: int, seconds: float, se
     started = time.perf_counter()
     try:
         allowed = take_in(*env.reset(seed=seed))
-        while len(found.rewards) < cycles and time.perf_counter() - started < seconds:
+        while len(found.rewards) < cycles and (not found.rewards or time.perf_counter() - started < seconds):
             index = policy(allowed, sums, counts, rng)
             before = time.perf_counter()
             observation, reward, terminated, truncated, info = env.step(actions.decode(index))
@@ -128,6 +135,10 @@ def play(row: EnvironmentRow, policy: Policy, *, cycles: int, seconds: float, se
                 found.returns.append(total)
                 total = 0.0
                 allowed = take_in(*env.reset())
+        found.elapsed = time.perf_counter() - started
+        while found.resets < resets and time.perf_counter() - started - found.elapsed < seconds:
+            seed, found.resets = seed + 1, found.resets + 1
+            take_in(*env.reset(seed=seed))
     except (Exception, SystemExit) as error:  # whatever a stranger's environment does wrong
         note("play", f"{type(error).__name__}: {error}")
     for (observation, info), (observation_then, info_then) in zip(kept, copies, strict=True):
@@ -155,12 +166,12 @@ def misfit(space: spaces.Space[Any], value: Any) -> str:
     else:
         if isinstance(space, spaces.Box | spaces.MultiBinary | spaces.MultiDiscrete):
             if not isinstance(value, np.ndarray):
-                return f"{value!r}, a {type(value).__name__} where the space holds arrays"
+                return f"{plain(value)}, a {type(value).__name__} where the space holds arrays"
             if value.shape != space.shape:
                 return f"shape {value.shape} where the space has {space.shape}"
             if value.dtype != space.dtype:
                 return f"dtype {value.dtype} where the space has {space.dtype}"
-        return "" if space.contains(value) else f"{value!r}, which is not in {space}"
+        return "" if space.contains(value) else f"{plain(value)}, which is not in {space}"
     wrong = [f"in part {key}: {found}" for key, part, item in parts if (found := misfit(part, item))]
     return "; ".join(wrong)
 
@@ -172,7 +183,7 @@ def illegal(row: EnvironmentRow, reward: Any) -> str:
     except (TypeError, ValueError):
         return f"reward {reward!r}, which is no number"
     if not math.isfinite(value):
-        return f"reward {reward!r}, which is not finite"
+        return f"reward {plain(reward)}, which is not finite"
     if row.rewards is not None and value not in row.rewards:
         return f"reward {value:g}, which is not among the {len(row.rewards)} declared"
     if row.reward_range is not None and not row.low <= value <= row.high:

@@ -1,22 +1,21 @@
 """The battery for predictors: the contract of `aixi.predictors.base.Predictor`, point by point."""
 
-import ast
 import functools
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
-from aixi.agents.registry import parse_agent
 from aixi.errors import InvalidValueError
-from aixi.evaluation.checks.battery import Battery, Finding, Mismatch, expect, same
+from aixi.evaluation.checks.battery import Battery, Finding, Mismatch, expect, plain, same
 from aixi.evaluation.checks.lives import digest, global_seeds, global_states, through_a_file
+from aixi.evaluation.checks.options import named_predictor
 from aixi.predictors.base import Predictor
-from aixi.predictors.registry import make_predictor
 from aixi.state import State
 
 _LEARNT, _SYMBOLS = 50, 200
+_OTHER = "name an option that is a whole number, as my-predictor:order=4; in Python, give `other`"
 _CLOSE = 1e-12  # of probabilities, and of bits of one symbol
 _TRIED = 8  # symbols that are imagined in one place
 _LONGEST = 8  # binary strings whose probabilities are summed
@@ -57,10 +56,15 @@ def _unchanged(predictor: Predictor, before: State, what: str) -> None:
     expect(same(predictor.state_dict(), before), f"another state after {what}")
 
 
-@_check("made", "it can be made, and is a Predictor", "derive its class from aixi.predictors.Predictor")
+@_check(
+    "made",
+    "it can be made, and is a Predictor",
+    "correct the constructor or its options, or the entry point of its PredictorSpec",
+)
 def _made(subject: Sequences) -> str:
     predictor = subject.make()
-    expect(isinstance(predictor, Predictor), f"a {type(predictor).__name__}")
+    a = f"a {type(predictor).__name__}"
+    expect(isinstance(predictor, Predictor), a, "derive its class from aixi.predictors.Predictor")
     expect(predictor.alphabet_size >= 2, f"alphabet_size {predictor.alphabet_size}", "set alphabet_size to 2 or more")
     return f"{type(predictor).__name__}, {predictor.alphabet_size} symbols"
 
@@ -78,7 +82,7 @@ def _probabilities(subject: Sequences) -> str:
         expect(said.shape == (predictor.alphabet_size,), f"shape {said.shape}")
         expect(said.dtype == np.float64, f"dtype {said.dtype}")
         worst = max(worst, abs(float(np.exp2(said).sum()) - 1.0))
-        expect(worst <= _CLOSE, f"a sum of {np.exp2(said).sum()!r}")
+        expect(worst <= _CLOSE, f"a sum of {plain(np.exp2(said).sum())}")
         predictor.update(symbol)
     return f"sums within {worst:.1g} of 1"
 
@@ -116,10 +120,13 @@ def _code_lengths(subject: Sequences) -> str:
         start = predictor.mark()
         for imagined in rng.permutation(size)[:_TRIED].tolist():
             bits = predictor.imagine(imagined)
-            expect(abs(bits + said[imagined]) <= _CLOSE, f"imagine returned {bits!r}, said was {-said[imagined]!r}")
+            expect(
+                abs(bits + said[imagined]) <= _CLOSE,
+                f"imagine returned {plain(bits)}, said was {plain(-said[imagined])}",
+            )
             predictor.rewind(start)
         bits = predictor.update(symbol)
-        expect(abs(bits + said[symbol]) <= _CLOSE, f"update returned {bits!r}, said was {-said[symbol]!r}")
+        expect(abs(bits + said[symbol]) <= _CLOSE, f"update returned {plain(bits)}, said was {plain(-said[symbol])}")
     return f"{_SYMBOLS - _LEARNT} symbols"
 
 
@@ -152,7 +159,7 @@ def _runs(subject: Sequences) -> str:
     one, many = subject.trained(), subject.trained()
     total = many.update_many(np.array(subject.symbols[_LEARNT:], np.int64))
     by_one = sum(one.update(symbol) for symbol in subject.symbols[_LEARNT:])
-    expect(abs(by_one - total) <= 1e-9, f"{total!r} bits in a run, {by_one!r} one by one")
+    expect(abs(by_one - total) <= 1e-9, f"{plain(total)} bits in a run, {plain(by_one)} one by one")
     expect(same(one.state_dict(), many.state_dict()), "another state after the run")
     expect(many.update_many([]) == 0.0, "bits for no symbol at all")
     return f"{total:.1f} bits"
@@ -290,7 +297,7 @@ def _state(subject: Sequences) -> str:
 )
 def _foreign_states(subject: Sequences) -> str:
     if subject.other is None:
-        raise Mismatch("no other configuration to try; give one as `other`", level="warning")
+        raise Mismatch("no other configuration to try", _OTHER, level="warning")
     predictor, other = subject.trained(), subject.other()
     before = other.state_dict()
     _refused(lambda: other.load_state_dict(predictor.state_dict()), "the state of another configuration")
@@ -321,17 +328,21 @@ def check_predictor(
     *,
     other: Callable[[], Predictor] | None = None,
     checks: Iterable[str] | None = None,
+    on_finding: Callable[[Finding], None] | None = None,
 ) -> list[Finding]:
     """Runs the battery on a predictor.
 
     Args:
         predictor: `name` or `name:key=value,key=value`, whose values are Python's or else texts; or a function that
             makes it.
-        other: makes one of another configuration; by name, the first whole number among the options one more.
+        other: makes one of another configuration; by name, the first whole number among the options that may be one
+            more.
         checks: names of checks, all if None.
+        on_finding: called with each finding as it comes.
 
     Raises:
         UnknownNameError: if there is no such predictor or check.
+        InvalidValueError: if it has no such option.
 
     Example:
         >>> findings = check_predictor("context-tree-weighting:depth=4", checks=["chain rule"])
@@ -339,27 +350,9 @@ def check_predictor(
         ['ok', 'ok', 'ok']
     """
     if isinstance(predictor, str):
-        name, written = parse_agent(predictor)
-        options = {key: _value(text) for key, text in written.items()}
-        changed = _changed(options)
-        if other is None and changed is not None:
-            other = functools.partial(make_predictor, name, **changed)
-        predictor = functools.partial(make_predictor, name, **options)
-    return PREDICTOR_CHECKS(Sequences(predictor, other), checks)
-
-
-def _value(text: str) -> Any:
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
-
-
-def _changed(options: Mapping[str, Any]) -> dict[str, Any] | None:
-    for key, value in options.items():
-        if isinstance(value, int) and not isinstance(value, bool):
-            return {**options, key: value + 1}
-    return None
+        predictor, another = named_predictor(predictor)
+        other = other or another
+    return PREDICTOR_CHECKS(Sequences(predictor, other), checks, on_finding)
 
 
 def _refused(call: Callable[[], Any], what: str) -> str:

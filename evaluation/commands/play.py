@@ -23,13 +23,14 @@ def play_command(
         typer.Option(help="Permute discrete actions by the seed, as scores do.  [default: yes]", show_default=False),
     ] = None,
     see: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="WHAT",
             help="numbers, as agents get them; names, what they mean as well; world, a picture as well, which may show "
-            "what is hidden from agents.",
+            "what is hidden from agents.  [default: names, or as the saved life was shown]",
+            show_default=False,
         ),
-    ] = "names",
+    ] = None,
     save: Annotated[
         Path | None, typer.Option(metavar="STATE", help="Save the life at its end, or where you leave it.")
     ] = None,
@@ -61,8 +62,10 @@ def _show(result: "PlayResult") -> None:
     from aixi.evaluation.world import find_row
 
     console, run = screen.console(), result.run
-    of = f" of {run.planned_cycles:,}" if run.cycles < run.planned_cycles else ""
-    title = Text.assemble("\n", (run.environment, "bold"), f"   seed {run.seed}   {run.cycles:,}{of} cycles")
+    lived = screen.counted(run.planned_cycles, "cycle")
+    if run.cycles < run.planned_cycles:
+        lived = f"{run.cycles:,} of {lived}"
+    title = Text.assemble("\n", (run.environment, "bold"), f"   seed {run.seed}   {lived}")
     if run.episodes:
         title.append(f"   {screen.counted(run.episodes, 'episode')}")
     console.print(title)

@@ -194,7 +194,7 @@ def compare_command(
     check_json(json)
     result = compare(first, second, suite, store=store, weighting=weights, relabel=relabel, imports=modules or ())
     show_pair(screen.console(), result, result.pairs[0])
-    write_json(json, result.pairs[0])
+    write_json(json, result)
 
 
 def tune_command(

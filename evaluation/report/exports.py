@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from aixi.errors import InvalidValueError
+from aixi.evaluation.intervals import Interval
 from aixi.evaluation.report.figures import number, short_count
 from aixi.evaluation.report.page import html_report, percent, rank, span
 from aixi.evaluation.report.remarks import Remark, doubts, precision_told, remarks, seed_count, tuning_told
@@ -53,6 +54,7 @@ _SCORES = [
     "over seeds and environments",
     "rank",
     "interquartile mean",
+    "its 95 % interval",
     "failed lives",
     "cycles",
     "time",
@@ -182,9 +184,11 @@ def _markdown(result: ScoreResult) -> bytes:
         [
             _code(agent),
             number(row.mean, 3),
-            *(span(found) + ("" if found is None or found.trustworthy else " ?") for found in (row.score, row.wide)),
+            _interval(row.score),
+            _interval(row.wide),
             rank(row.rank),
             number(row.interquartile_mean, 3),
+            _interval(row.interquartile_interval),
             f"{row.failures}",
             f"{row.cycles:,}",
             duration(row.seconds),
@@ -221,6 +225,10 @@ def _markdown(result: ScoreResult) -> bytes:
         *said,
     ]
     return ("\n\n".join(blocks) + "\n").encode()
+
+
+def _interval(found: Interval | None) -> str:
+    return span(found) + ("" if found is None or found.trustworthy else " ?")
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,5 +1,6 @@
 """What a reader must know before trusting a table of scores: sentences that the screen and every file share."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -8,6 +9,8 @@ from aixi.evaluation.report.figures import short_count
 from aixi.evaluation.results import Failure, Loss, Pair, ScoreResult, Tuning
 from aixi.evaluation.screen import counted, duration
 
+_WHEN = re.compile(r" \((?:environment [^\s,()]+, )?(?:cycle \d+, )?seed \d+\)|[;,] (?:cycle \d+, )?seed \d+(?=\))")
+"""What a reason says of where and when, all of it in brackets or their end."""
 UNTRUSTED = "? : too few seeds for this interval to be trusted"
 
 
@@ -42,6 +45,15 @@ def _remarks(result: ScoreResult) -> Iterator[Remark]:
     if failures:
         said = f"{_lives(len(failures), 'failed', 'failed')} through the agent's fault"
         yield Remark(f"{said}: each counts with the lower of 0 and what it had earned", _reasons(failures))
+    for agent, row in result.agents.items():
+        kept = [found for name, found in row.environments.items() if result.environments[name].excluded is None]
+        lives = [life for found in kept for life in found.seeds]
+        failed = sum(life.error is not None for life in lives)
+        if 2 * failed > len(lives):
+            yield Remark(
+                f"{failed:,} of {len(lives):,} lives of {agent} failed: what its intervals are sure of is how failures "
+                "count, not how well it acts"
+            )
     on = "the same command goes on" if result.kept else "with --store FILE the same command would go on"
     if result.lost:
         said = f"{_lives(len(result.lost), 'is', 'are')} lost and not stored: each counts as 0"
@@ -143,7 +155,8 @@ def _reasons(lives: Iterable[Failure | Loss]) -> list[str]:
     groups: dict[tuple[str, str, str], list[int]] = {}
     for life in lives:
         reason = life.error if isinstance(life, Failure) else life.reason
-        groups.setdefault((life.agent, life.environment, _line(reason)), []).append(life.seed)
+        same = _WHEN.sub("", _line(reason))  # what differs from seed to seed would part what belongs together
+        groups.setdefault((life.agent, life.environment, same), []).append(life.seed)
     return [
         f"{agent} in {environment}, seed{'s' if len(seeds) > 1 else ''} {ranges(sorted(seeds))}: {reason}"
         for (agent, environment, reason), seeds in groups.items()

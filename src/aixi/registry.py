@@ -16,10 +16,15 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, Protocol, TypeVar
 
-from aixi.errors import UnknownNameError
+from aixi.errors import InvalidValueError, UnknownNameError
 
 PLUGINS = "aixi.plugins"
 """The group of entry points."""
+
+_LISTED_BY = {"agent": "aixi agents", "environment": "aixi envs", "predictor": "aixi predictors"}
+_OWN = {"environment": "; one of your own file is written module:id, or comes with --import MODULE"}
+_OF_THE_SUITE = ("aixi.", "gymnasium.")  # where its own entries come from
+_FEW = 5  # names in a message, where a verb lists all
 
 
 class Entry(Protocol):
@@ -50,7 +55,17 @@ class Registry(Generic[E]):
             self.register(entry)
 
     def register(self, entry: E) -> None:
-        """Adds an entry; one of the same name is replaced, so that a module can be imported twice."""
+        """Adds an entry; one of the same name and origin is replaced, so that a module can be imported twice.
+
+        Raises:
+            InvalidValueError: if something else has the name.
+        """
+        known = self._entries.get(entry.name)
+        if known is not None and not _same_origin(known, entry):
+            raise InvalidValueError(
+                f"{self.noun} {entry.name!r} must be one thing, got {_origin(entry) or 'one without entry point'} "
+                f"where {_origin(known) or 'one without entry point'} is registered already; give it another name"
+            )
         self._entries[entry.name] = entry
 
     def __getitem__(self, name: str) -> E:
@@ -66,8 +81,20 @@ class Registry(Generic[E]):
     def _unknown(self, name: str) -> str:
         by_folded = {known.lower(): known for known in self._entries}
         near = [by_folded[key] for key in difflib.get_close_matches(name.lower(), by_folded, n=3, cutoff=0.8)]
-        hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(self._entries)}"
+        hint = f"did you mean {' or '.join(near)}?" if near else self._known()
         return f"unknown {self.noun} {name!r}; {hint}"
+
+    def _known(self) -> str:
+        names = list(self._entries)
+        verb = _LISTED_BY.get(self.noun)
+        if verb is None or len(names) <= _FEW:
+            return f"known: {', '.join(names)}"
+        known = f"known: {', '.join(names[:_FEW])} and {len(names) - _FEW} more ({verb} lists them)"
+        # Whoever misspells a name of a module that was just imported looks for what that module registered.
+        origins = {name: _origin(entry) for name, entry in self._entries.items()}
+        others = [name for name, origin in origins.items() if origin and not origin.startswith(_OF_THE_SUITE)]
+        others = others[: -_FEW - 1 : -1]
+        return known + (f"; registered last by others: {', '.join(others)}" if others else _OWN.get(self.noun, ""))
 
     def __contains__(self, name: object) -> bool:
         if name not in self._entries:
@@ -81,6 +108,19 @@ class Registry(Generic[E]):
     def __len__(self) -> int:
         load_plugins()
         return len(self._entries)
+
+
+def _origin(entry: Entry) -> str:
+    """Returns `module:attribute` of what an entry stands for; empty where it names none."""
+    return getattr(entry, "entry_point", "")
+
+
+def _same_origin(one: Entry, two: Entry) -> bool:
+    """Whether two entries stand for one thing; those that name no origin must be equal."""
+    if not (_origin(one) and _origin(two)):
+        return one == two
+    # A script that then imports itself by its name registers the very same class twice.
+    return _origin(one) in (_origin(two), f"__main__:{_origin(two).partition(':')[2]}")
 
 
 class _Plugins:

@@ -190,7 +190,11 @@ UNBOUNDED = spaces.Box(-np.inf, 1, (2,))
 @pytest.mark.parametrize(
     ("space", "codes", "message"),
     [
-        (UNBOUNDED, {}, "equal bins need finite bounds, got Box.*; use the code 'quantiles'"),
+        (
+            UNBOUNDED,
+            {},
+            r"equal bins need finite bounds, got Box.*; use the code 'quantiles' \(codes=quantiles of an agent\)",
+        ),
         (
             spaces.Dict(a=spaces.Tuple([spaces.Discrete(2), UNBOUNDED])),
             {},
@@ -199,7 +203,7 @@ UNBOUNDED = spaces.Box(-np.inf, 1, (2,))
         (
             spaces.Graph(spaces.Discrete(2), None),
             {},
-            "has no code of its own; name one .*codes: uniform, quantiles, image, .*ignore.* or wrap the environment",
+            r"has no code of its own; name one .* \(codes that take it: ignore\), register yours .* or wrap",
         ),
         (spaces.Dict(g=spaces.Graph(BOX, BOX)), {}, "at 'g' has no code of its own; name one for the path 'g'"),
         (spaces.OneOf([BOX, BOX]), {}, "has no code of its own"),

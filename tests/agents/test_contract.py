@@ -40,6 +40,7 @@ REFUSED = {
     **dict.fromkeys(NAMES, PLANNERS_REFUSE),
     "random": set(),
     "constant": set(),
+    "freq": set(),  # it looks at nothing
 }
 
 

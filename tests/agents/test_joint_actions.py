@@ -56,5 +56,7 @@ def test_actions_outside_their_range_are_refused():
     for space in (spaces.MultiBinary(17), spaces.Box(-1, 1, (7,))):
         with pytest.raises(UnsupportedSpaceError, match="more than 65536 joint actions"):
             ActionCodec(space)
-    with pytest.raises(UnsupportedSpaceError, match="need finite bounds"):
+    with pytest.raises(
+        UnsupportedSpaceError, match="must have finite bounds to be joint actions; give the action space"
+    ):
         ActionCodec(spaces.Box(-np.inf, np.inf, (1,)))

@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aixi.agents.base import Boundary, RewardRange
-from aixi.agents.codes import CODES, CodeSpec, DiscreteCode, make_code
+from aixi.agents.codes import CODES, CodeSpec, make_code
+from aixi.agents.history import History
 from aixi.agents.percepts import PerceptCodec
+from aixi.agents.space_codes import DiscreteCode, SpaceCode
 from aixi.errors import EnvironmentFaultError, InvalidValueError
 from aixi.state import load_state, save_state
 
@@ -294,8 +296,11 @@ def test_rewards_outside_their_set_are_faults(reward):
         ({"reward_bits": 0}, "reward_bits must be at least 1, got 0"),
         ({"reward_bits": 17}, "reward_bits must be at most 16, got 17"),
         ({"reward_offset": -1}, r"at least 0, got 0 \+ -1; use a greater offset"),
-        ({"reward_offset": 1 << 16}, "reward_bits must be at most 16, got 17; .* use rank codes"),
-        ({"rewards": RewardRange.finite(*range(10**6))}, r"got 20; declare a range of rewards \(reward_range\)"),
+        ({"reward_offset": 1 << 16}, r"reward_bits must be at most 16, got 17; use rank codes \(no reward_offset\)$"),
+        (
+            {"rewards": RewardRange.finite(*range(10**6))},
+            r"got 20; declare a range .* instead of a list$",
+        ),
         ({"rewards": RewardRange.finite(0.5)}, None),
         (
             {"rewards": RewardRange.finite(0.5), "reward_offset": 1},
@@ -354,3 +359,39 @@ def test_words_say_how_percepts_are_coded():
     }
     assert PerceptCodec(space, RewardRange(0, 1)).words_of_coding()["reward"] == "[0, 1] in 16 steps"
     assert "undeclared" in PerceptCodec(space, UNDECLARED).words_of_coding()["reward"]
+
+
+def test_rewards_rounded_to_less_than_a_float_are_told():
+    codec = PerceptCodec(spaces.Discrete(2), RewardRange.finite(0.0, 0.1), name="aixi/Odd-v0")
+    for kind in (np.float32, np.float16):
+        with pytest.raises(EnvironmentFaultError, match=r"declared reward 0\.1 rounded to float.*as a Python float"):
+            codec.encode(0, kind(0.1))
+        with pytest.raises(EnvironmentFaultError, match="not one of the 2 rewards"):
+            codec.encode(0, kind(0.2))
+    assert codec.encode(0, np.float64(0.1)) == codec.encode(0, 0.1)
+
+
+class Short(SpaceCode):
+    """Written by a third party, and wrong: it declares two numbers and gives one."""
+
+    sizes, words = (2, 2), "short of one"
+
+    def __init__(self, space) -> None:
+        pass
+
+    def encode(self, member):
+        yield 0
+
+    def decode(self, numbers):
+        return next(numbers) + next(numbers)
+
+
+def test_codes_that_give_too_few_numbers_are_told(monkeypatch):
+    monkeypatch.setattr(CODES, "_entries", dict(CODES._entries))
+    CODES.register(CodeSpec("short", f"{__name__}:Short", "too few numbers"))
+    message = "code short of one must give 2 numbers, got 1"
+    codec = PerceptCodec(spaces.Discrete(3), COIN, codes={"": "short"})
+    with pytest.raises(InvalidValueError, match=message):
+        codec.encode(0, 1.0)
+    with pytest.raises(InvalidValueError, match=message):
+        History(spaces.Discrete(3), 1, {"": "short"}).begin(0)

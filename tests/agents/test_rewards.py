@@ -6,10 +6,13 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from gymnasium import spaces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aixi.agents.base import RewardRange
+from aixi.agents.base import Boundary, RewardRange
+from aixi.agents.mc_aixi import MCAIXICTW
+from aixi.agents.percepts import PerceptCodec
 from aixi.agents.rewards import MOST_REWARD_BITS, RANGE_BITS, WARMUP, ListedRewards, RewardNumbers, reward_numbers
 from aixi.errors import InvalidValueError
 from aixi.state import load_state, save_state
@@ -161,8 +164,45 @@ def test_undeclared_rewards_resume_bit_for_bit(lived, tmp_path):
     assert len(told) in ((2,) if lived == WARMUP - 1 else (0,))  # once each, and where it was said before not again
 
 
+@pytest.mark.parametrize(
+    ("rewards", "bits", "offset", "nearest"),
+    [
+        (RewardRange.finite(-3, -1, 2), None, None, -1.0),
+        (RewardRange.finite(-3, -1, 2), None, 5, -1.0),
+        (RewardRange.finite(5, 9), None, None, 5.0),
+        (RewardRange(-1.0, 2.0), 2, None, 0.0),
+        (RewardRange(1000.0, 1001.0), None, None, 1000.0),
+        (RewardRange(-9.0, -8.0), None, None, -8.0),
+    ],
+)
+def test_neutral_reward_is_that_nearest_0(rewards, bits, offset, nearest):
+    numbers = reward_numbers(rewards, bits, offset)
+    assert numbers.neutral == numbers.encode(nearest)
+    assert numbers.table[numbers.neutral] == nearest
+
+
+def test_a_percept_without_a_reward_teaches_nothing_of_undeclared_ones():
+    codec = PerceptCodec(spaces.Discrete(2), UNDECLARED, episodic=True)
+    state = str(codec.rewards.state_dict())
+    words = codec.encode_first(1)
+    assert str(codec.rewards.state_dict()) == state
+    for reward in (1000.0, 1001.0):
+        codec.encode(0, reward)
+    assert (codec.rewards.low, codec.rewards.high) == (1000.0, 1001.0)
+    assert codec.decode(words) == (1, 1000.0, Boundary.TERMINATED)
+
+
+def test_the_planner_takes_no_reward_for_granted():
+    agent = MCAIXICTW(depth=2, horizon=2, simulations=2)
+    agent.reset(spaces.Discrete(2), spaces.Discrete(2), UNDECLARED, np.random.SeedSequence(0))
+    agent.begin(0, {})
+    for cycle in range(30):
+        agent.observe(agent.act(), cycle % 2, 1000.0 + cycle % 2, False, False)
+    assert (agent._planner.reward_range.low, agent._planner.reward_range.high) == (1000.0, 1001.0)
+
+
 def test_rewards_of_a_million_values():
-    with pytest.raises(InvalidValueError, match=r"at most 16, got 20; declare a range of rewards \(reward_range\)"):
+    with pytest.raises(InvalidValueError, match=r"got 20; declare a range of rewards \(reward_range\) instead of a"):
         reward_numbers(RewardRange.finite(*range(10**6)))
     assert isinstance(reward_numbers(RewardRange.finite(*range(1 << MOST_REWARD_BITS))), ListedRewards)
     assert reward_numbers(RewardRange(0, 10**6)).encode(10**6) == 15
@@ -186,6 +226,7 @@ def test_rewards_of_a_million_values():
             r"reward_offset is for a finite reward set, got the interval \[0, 1\]; leave it out",
         ),
         (UNDECLARED, None, 3, r"got the interval \[-inf, inf\]"),
+        (RewardRange.finite(0, 1 << 16), None, 0, r"got 17; use rank codes \(no reward_offset\)$"),
         (RewardRange.finite(0.5), None, 3, r"whole number of at least 0, got 0\.5 \+ 3"),
         (RewardRange.finite(-5), None, 3, r"at least 0, got -5 \+ 3; use a greater offset"),
     ],

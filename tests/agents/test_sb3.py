@@ -15,7 +15,7 @@ from gymnasium import spaces
 from aixi.agents.base import RewardRange
 from aixi.agents.registry import AGENTS, make_agent
 from aixi.agents.sb3 import SB3A2C, SB3DQN, SB3PPO, SB3Agent
-from aixi.errors import InvalidValueError
+from aixi.errors import InvalidValueError, UnsupportedSpaceError
 
 sb3 = pytest.importorskip("stable_baselines3")
 contrib = pytest.importorskip("sb3_contrib")
@@ -243,3 +243,19 @@ def test_without_the_extra_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "stable_baselines3", None)
     with pytest.raises(InvalidValueError, match=r"SB3PPO needs the package stable_baselines3.*install aixi\[sb3\]"):
         born(SB3PPO(), gymnasium.make("CartPole-v1"))
+
+
+@pytest.mark.parametrize("space", [spaces.Tuple(()), spaces.Dict(), spaces.MultiDiscrete([]), spaces.Box(0, 1, (0,))])
+def test_nothing_to_observe_is_refused(space: Any) -> None:
+    with pytest.raises(UnsupportedSpaceError, match=r"^SB3PPO must have something to observe, got .*; give it a part"):
+        SB3PPO().reset(space, spaces.Discrete(2), RewardRange(0.0, 1.0), np.random.SeedSequence(0))
+
+
+def test_a_part_without_numbers_is_no_hindrance() -> None:
+    space = spaces.Tuple([spaces.Tuple(()), spaces.Discrete(3)])
+    agent = SB3PPO()
+    agent.reset(space, spaces.Discrete(2), RewardRange(0.0, 1.0), np.random.SeedSequence(0))
+    agent.begin(((), 2), {})
+    for seen in (0, 1):
+        agent.observe(agent.act(), ((), seen), 1.0, False, False)
+    agent.close()

@@ -14,7 +14,7 @@ from aixi.evaluation.checks.environments import ENVIRONMENT_CHECKS
 from aixi.evaluation.checks.lives import life, lives_elsewhere
 
 ROWS = [row for row in ENVIRONMENTS if row.entry_point.startswith("aixi.")]
-CYCLES = 20_000
+CYCLES = 5_000
 RAN: Counter[str] = Counter()
 
 # Numbers of actions and observations in Table 1 of Veness et al. (2011).

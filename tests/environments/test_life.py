@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
 
-import aixi.environments  # noqa: F401  # registers
-from aixi.environments.life import Continued, Continuing
+from aixi.environments import Continued, Continuing
 from aixi.errors import InvalidValueError
 
 WORLDS = ["FrozenLake-v1", "CartPole-v1", "Blackjack-v1"]

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from aixi.environments import ENVIRONMENTS, make
-from aixi.environments.reasoning import ROWS
-from aixi.environments.reasoning.countdown import GREATEST, Countdown, allowed, children
+from aixi.environments.reasoning import ROWS, countdown
+from aixi.environments.reasoning.countdown import GREATEST, Countdown, children
+from aixi.environments.reasoning.masks import allowed
 from aixi.registry import load_object
 
 PLACES = [(0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3)]
@@ -63,6 +64,20 @@ def test_mask_is_the_declared_function_of_the_observation_and_tells_what_has_an_
         if terminated:
             assert info["action_mask"].all()
             observation, info = env.reset()
+
+
+def test_many_masks_at_once_are_those_one_by_one() -> None:
+    rng = np.random.default_rng(0)
+    for count in (2, 3, 4):
+        rows = rng.integers(GREATEST + 1, size=(300, count)) * (rng.random((300, count)) < 0.8)
+        wanted = [[bool(expected(row, action)) for action in range(2 * count * (count - 1))] for row in rows.tolist()]
+        for row, found, one in zip(rows, allowed(rows), wanted, strict=True):
+            assert (
+                found.tolist()
+                == allowed(row).tolist()
+                == countdown.allowed(row).tolist()
+                == (one if any(one) else [True] * len(one))
+            )
 
 
 def solve(numbers: list[int], target: int) -> list[int] | None:

@@ -159,6 +159,26 @@ def both(face: Any) -> Any:
     return np.ones(2, np.bool_)
 
 
+def raising(face: Any) -> Any:
+    raise LookupError("no such face")
+
+
+class LostMask(Sound):
+    """Its row's function is nowhere."""
+
+
+class RaisingMask(Sound):
+    """Its row's function raises."""
+
+
+class RareStart(Sound):
+    """Shows a third face first under some seeds, of which few lives have one."""
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        super().reset(seed=seed)
+        return 2 * (seed is not None and seed % 11 == 7), {}
+
+
 class Reuses(Sound):
     def __init__(self) -> None:
         super().__init__()
@@ -275,6 +295,7 @@ CAUGHT = {
     WrongDtype: "observations",
     WrongShape: "observations",
     Outside: "observations",
+    RareStart: "observations",
     Unbounded: "coding",
     Networks: "coding",
     Bonus: "rewards",
@@ -282,6 +303,8 @@ CAUGHT = {
     Ends: "ends",
     LongMask: "masks",
     OtherMask: "masks",
+    LostMask: "masks",
+    RaisingMask: "masks",
     Reuses: "buffers",
     OwnEntropy: "determinism",
     ForgetsSeed: "seeding",
@@ -297,6 +320,9 @@ CAUGHT = {
 """Each environment, and the one check that catches it."""
 
 
+_MASKS = {OtherMask: "both", LostMask: "lost", RaisingMask: "raising"}
+
+
 def row_of(kind: type[Sound], **changes: Any) -> EnvironmentRow:
     """The row of one of them, and what is different in it."""
     facts = {
@@ -308,6 +334,6 @@ def row_of(kind: type[Sound], **changes: Any) -> EnvironmentRow:
         "constant": Anchor(0.5, "exact: a fair coin"),
         "best": Anchor(0.6, "made up, since it must be above random"),
         "tags": ("stochastic",),
-        "mask": f"{__name__}:both" if kind is OtherMask else "",
+        "mask": f"{__name__}:{_MASKS[kind]}" if kind in _MASKS else "",
     }
     return EnvironmentRow(**(facts | changes))  # type: ignore[arg-type]  # a table of many types

@@ -101,7 +101,7 @@ def table(agents=AGENTS, seeds=10, broken=BROKEN, **changes):
             wide=interval(score, 0.2, seeds) if seeds > 1 else None,
             scores={"tempered": score, "uniform": score / 2},
             interquartile_mean=score + 0.011,
-            interquartile_interval=(score - 0.05, score + 0.06),
+            interquartile_interval=interval(score + 0.011, 0.055, seeds) if seeds > 1 else None,
             optimality_gap=0.4,
             rank=(a + 1.0, a + 2.5) if len(agents) > 1 else None,
             acceptability=0.5**a if len(agents) > 1 else None,

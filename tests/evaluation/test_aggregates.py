@@ -37,40 +37,81 @@ def test_interquartile_mean_of_unequal_numbers_in_closed_form():
     assert math.isclose(interquartile_mean([[0.0, 1.0], [0.5, NAN]]), 0.5, rel_tol=1e-12)
 
 
-def test_interval_agrees_with_the_stratified_bootstrap_of_scipy():
-    values = np.random.default_rng(2).beta(4, 1, size=(6, 8))
-
-    def statistic(*samples, axis):
-        return stats.trim_mean(np.concatenate(samples, axis), 0.25, axis=axis)
-
-    expected = stats.bootstrap(
-        list(values),
-        statistic,
-        vectorized=True,
-        n_resamples=9999,
-        method="percentile",
-        rng=np.random.default_rng(3),
-        batch=1000,
-    )
-    found = interquartile_mean_interval(values, np.random.default_rng(4), replicates=9999)
-    # Monte-Carlo error of a 2.5 % quantile of 10,000: about sqrt(p (1 - p) / n) / density, 2.7 % of the deviation.
-    np.testing.assert_allclose(found, expected.confidence_interval, atol=6 * 0.027 * expected.standard_error)
+def test_error_of_the_interquartile_mean_is_that_of_the_jackknife():
+    values = np.random.default_rng(2).beta(
+        4, 1, size=(6, 8)
+    )  # of 48 lives and of 42 a different share would be left out
+    found = interquartile_mean_interval(values)
+    without = [stats.trim_mean(np.delete(values, seed, axis=1).ravel(), 0.25) for seed in range(8)]
+    assert math.isclose(found.mean, interquartile_mean(values), rel_tol=1e-12)
+    assert (found.degrees, found.seeds, found.trustworthy) == (7, 8, True)
+    # The share left out stays 12 of 48: of 42 lives 10.5 a side, which lies between leaving out 10 and 11.
+    plain = math.sqrt(7 / 8 * np.square(without - np.mean(without)).sum())
+    assert math.isclose(found.standard_error, plain, rel_tol=0.05)
 
 
-def test_interval_draws_as_many_lives_as_there_are():
-    # Of two lives the mean of two draws is 0, 1/2 or 1, with chance 1/4, 1/2 and 1/4; the other environment is fixed.
-    values = [[0.0, 1.0, NAN], [0.5, 0.5, 0.5]]
-    low, high = interquartile_mean_interval(values, np.random.default_rng(0), confidence=0.9)
-    assert math.isclose(low, 0.3, abs_tol=0.3)
-    assert 0 <= low < 0.5 < high <= 1
-    assert math.isclose(low + high, 1.0, rel_tol=1e-12)
+def test_jackknife_of_four_lives_in_closed_form():
+    """Of 0, 1, 2 and 6 a quarter is left out on each side; of three of them, 3/4 of a life on each side."""
+    found = interquartile_mean_interval([[0.0, 1.0, 2.0, 6.0]])
+    middle = [(a / 4 + b + c / 4) / 1.5 for a, b, c in [(1, 2, 6), (0, 2, 6), (0, 1, 6), (0, 1, 2)]]
+    assert found.mean == 1.5
+    assert math.isclose(found.standard_error**2, 3 / 4 * np.square(middle - np.mean(middle)).sum(), rel_tol=1e-12)
 
 
-def test_chunks_do_not_change_the_interval(monkeypatch):
-    values = np.random.default_rng(2).random((4, 5))
-    whole = interquartile_mean_interval(values, np.random.default_rng(7), replicates=100)
-    monkeypatch.setattr("aixi.evaluation.aggregates._CHUNK", 70)
-    assert interquartile_mean_interval(values, np.random.default_rng(7), replicates=100) == whole
+def test_error_is_that_of_the_mean_where_nothing_is_left_out():
+    values = np.array([[0.1, 0.4, 0.8]])  # floor(3 / 4) = 0
+    found = interquartile_mean_interval(values)
+    assert math.isclose(found.standard_error, stats.sem(values[0]), rel_tol=1e-12)
+    assert (found.degrees, found.trustworthy) == (2, False)
+
+
+def test_symmetric_values_have_the_interval_of_student():
+    half = np.random.default_rng(3).random((4, 4))
+    found = interquartile_mean_interval(0.5 + np.concatenate([half, -half], axis=1))
+    reach = stats.t.ppf(0.975, 7) * found.standard_error
+    np.testing.assert_allclose([found.low, found.high], [0.5 - reach, 0.5 + reach], rtol=1e-9)
+
+
+def test_what_a_seed_shares_across_environments_widens_the_interval():
+    shared = np.random.default_rng(5).normal(size=(1, 10))
+    together = interquartile_mean_interval(np.repeat(shared, 6, axis=0))
+    alone = interquartile_mean_interval(np.stack([np.roll(shared[0], shift) for shift in range(6)]))
+    assert math.isclose(together.mean, alone.mean, rel_tol=1e-12)
+    assert together.standard_error > 1.5 * alone.standard_error
+
+
+def test_unequal_numbers_of_seeds_have_the_degrees_of_the_fewest():
+    values = np.random.default_rng(6).random((5, 9))
+    values[1, 6:] = NAN
+    found = interquartile_mean_interval(values)
+    assert (found.seeds, found.degrees, found.trustworthy) == (6, 5, True)
+    assert interquartile_mean_interval(values, pilot=5).degrees == 4
+    assert interquartile_mean_interval(values[:2]).trustworthy is False  # 14 lives in effect
+
+
+@pytest.mark.parametrize("values", [[[0.1], [0.2]], [[0.1, NAN], [0.3, 0.4]]])
+def test_fewer_than_two_lives_have_no_interval(values):
+    assert interquartile_mean_interval(values) is None
+
+
+@pytest.mark.parametrize("seeds", [5, 10, 20])
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda rng, size: rng.normal(size=size),
+        lambda rng, size: (rng.random(size) < 0.9) + 0.05 * rng.normal(size=size),
+        lambda rng, size: rng.normal(size=(size[0], 1, size[2])) + rng.normal(size=size),
+    ],
+    ids=["normal", "stuck in 1 of 10", "common to a seed"],
+)
+def test_interval_holds_as_often_as_it_says(draw, seeds):
+    rng = np.random.default_rng(seeds)
+    truth = interquartile_mean(draw(rng, (1, 11, 50_000))[0])
+    found = [interquartile_mean_interval(table) for table in draw(rng, (1000, 11, seeds))]
+    share = np.mean([interval.low <= truth <= interval.high for interval in found])
+    monte_carlo = 3 * math.sqrt(0.95 * 0.05 / 1000)
+    assert 0.93 - monte_carlo < share < 0.97 + monte_carlo
+    assert all(interval.trustworthy for interval in found)
 
 
 def test_profile_counts_lives_above_each_threshold():
@@ -153,13 +194,28 @@ def test_common_seeds_make_ranks_certain():
         (lambda: ranks([0.1, NAN]), "scores must be numbers"),
         (lambda: bootstrap_scores([[[0.1, NAN]]], [1.0], np.random.default_rng()), "two lives"),
         (lambda: bootstrap_scores([[0.1, 0.2]], [1.0], np.random.default_rng()), "values must be"),
-        (lambda: interquartile_mean_interval([[0.1]], np.random.default_rng(), 0), "replicates must be at least 1"),
-        (lambda: interquartile_mean_interval([[0.1]], np.random.default_rng(), 9, 1.5), "confidence must be"),
+        (lambda: interquartile_mean_interval([[0.1, 0.2]], 1.5), "confidence must be"),
+        (lambda: interquartile_mean_interval([[0.1, 0.2]], pilot=1), "pilot must be at least 2"),
     ],
 )
 def test_wrong_arguments_are_refused(call, message):
     with pytest.raises(InvalidValueError, match=message):
         call()
+
+
+def test_scores_of_resampled_seeds_agree_with_the_bootstrap_of_scipy():
+    rng = np.random.default_rng(8)
+    cube, weights = rng.beta(4, 1, size=(1, 3, 9)), np.array([0.5, 0.3, 0.2])
+    sums = weights @ cube[0]
+    expected = stats.bootstrap(
+        (sums,), np.mean, n_resamples=9999, method="percentile", rng=np.random.default_rng(3), batch=1000
+    )
+    found = bootstrap_scores(cube, weights, np.random.default_rng(4), 9999)[:, 0]
+    narrowed = sums.mean() + (found - sums.mean()) * math.sqrt(8 / 9)  # the variance is the unbiased one
+    # Monte-Carlo error of a 2.5 % quantile of 10,000: about sqrt(p (1 - p) / n) / density, 2.7 % of the deviation.
+    np.testing.assert_allclose(
+        np.quantile(narrowed, [0.025, 0.975]), expected.confidence_interval, atol=6 * 0.027 * expected.standard_error
+    )
 
 
 def test_ten_thousand_lives_are_scored_again_within_two_seconds():
@@ -168,7 +224,6 @@ def test_ten_thousand_lives_are_scored_again_within_two_seconds():
     started = time.process_time()
     for table in cube:
         assert score_interval(table, weights).trustworthy
-        low, high = interquartile_mean_interval(table, rng, 2000)
-        assert low < high
+        assert interquartile_mean_interval(table).trustworthy
     assert rank_intervals(cube, weights, rng, 2000).shape == (10, 2)
     assert time.process_time() - started < 2.0

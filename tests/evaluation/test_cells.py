@@ -1,14 +1,20 @@
 import math
+import subprocess
+import sys
+from concurrent.futures import Executor, Future
 from dataclasses import replace
 
 import msgspec
+import numpy as np
 import pytest
 
 from aixi.agents.registry import AGENTS
 from aixi.errors import InvalidValueError, UnknownNameError
 from aixi.evaluation import cells, records, schedule
 from aixi.evaluation.cells import compare, load_result, rescore, score
+from aixi.evaluation.store import Store
 from aixi.evaluation.suite import Suite
+from aixi.evaluation.world import find_row
 
 SUITE = Suite("tests", 1, "", 500.0, 2, {"test/Walk-v0": 300, "test/Episodes-v0": 200, "aixi/Tiger-v0": 250})
 TIMES = ("seconds", "workers", "ended")
@@ -138,6 +144,32 @@ def test_lives_of_an_environment_that_has_changed_are_not_its_own(tmp_path, monk
         rescore(path, suite)
 
 
+def test_only_cells_without_a_valid_successor_are_left_out(tmp_path, monkeypatch):
+    path = tmp_path / "lives.sqlite"
+    suite = Suite("tests", 1, "", 500.0, 2, {"aixi/CoinFlip-v0": 50})
+    score(["random", "constant"], suite, store=path, reference=False)
+    with Store(path) as store:
+        lives = [result for _, result in store.results()]
+        for life in lives:
+            store.put(f"{life.cell.agent} of old, seed {life.cell.seed}", life)
+    assert rescore(path, suite).left_out == {}
+    now = records.cell_key
+    # Of random seed 1 is there in its present version, of constant none is.
+    changed = [life.cell for life in lives if life.cell.agent == "constant" or life.cell.seed == 0]
+    monkeypatch.setattr(cells, "cell_key", lambda cell: "another" if cell in changed else now(cell))
+    why = "agent {} has changed since"
+    assert rescore(path, suite, agents=["random"]).left_out == {why.format("random"): 1}
+    assert rescore(path, suite).left_out == {why.format("random"): 1, why.format("constant"): 2}
+    with pytest.raises(
+        InvalidValueError, match=r"no life of constant in .*; 2 lives are left out, since agent constant"
+    ):
+        rescore(path, suite, agents=["constant"])
+    with pytest.raises(
+        InvalidValueError, match=r"no life of constant in .*; 1 lives? (is|are) left out, since agent random"
+    ):
+        compare("random", "constant", suite, store=path)
+
+
 def test_agents_of_another_version_are_other_agents(monkeypatch):
     cell = records.Cell("random", "aixi/CoinFlip-v0", 0, 50)
     before = records.cell_key(cell)
@@ -160,6 +192,47 @@ def test_precision_adds_seeds_until_the_difference_is_known():
     bounded = score(["random", "constant"], suite, precision=0.01, budget=1e-9, reference=False)
     assert {len(found.seeds) for found in bounded.agents["random"].environments.values()} == {10}
     assert bounded.stopped == "budget spent"
+
+
+class MadeUp(Executor):
+    """Lives in no time, with rewards that hang on agent and seed."""
+
+    def submit(self, function, cell, /, **options):
+        random = np.random.default_rng([cell.seed, len(cell.agent), len(cell.environment)])
+        hashed = records.description_hash(find_row(cell.environment))
+        future = Future()
+        future.set_result(
+            records.CellResult(
+                cell=cell, cycles=cell.cycles, average_reward=random.normal(), seconds=1.0, description_hash=hashed
+            )
+        )
+        return future
+
+
+def test_stored_lives_of_a_precision_have_the_intervals_of_the_run(tmp_path):
+    path = tmp_path / "lives.sqlite"
+    suite = Suite("tests", 1, "", 500.0, 2, {"aixi/CoinFlip-v0": 50, "aixi/BiasedRockPaperScissors-v0": 50})
+    run = score(["random", "constant"], suite, precision=2.0, store=path, reference=False, executor=MadeUp())
+    assert run.stopped == "precision reached"
+    again = rescore(path, suite, reference=False)
+    assert again.pairs == run.pairs
+    assert {name: row.score for name, row in again.agents.items()} == {n: row.score for n, row in run.agents.items()}
+    pair = run.pairs[0]
+    assert compare(pair.first, pair.second, suite, store=path).pairs[0] == pair
+    other = score(["random", "constant"], suite, seeds=20, reference=False, executor=MadeUp())
+    assert other.pairs[0].difference.degrees > pair.difference.degrees == 9  # nobody has looked there
+
+
+def test_compare_writes_the_whole_table(tmp_path):
+    path = tmp_path / "pair.json"
+    command = ["compare", "mc-aixi-ctw", "random", "--json", str(path)]
+    done = subprocess.run(
+        [sys.executable, "-c", "from aixi.evaluation.cli import main; main()", *command], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    written = load_result(path)
+    assert set(written.agents) == {"mc-aixi-ctw", "random"}
+    assert written.pairs == compare("mc-aixi-ctw", "random", "core").pairs
 
 
 def test_a_lost_life_is_no_better_than_one_that_failed(monkeypatch):
@@ -208,6 +281,11 @@ def test_interrupted_table_can_be_written_and_read(tmp_path):
         ({"deadline": 0}, InvalidValueError, "deadline must be a finite number of seconds above 0, got 0"),
         ({"deadline": math.inf}, InvalidValueError, "deadline must be a finite number of seconds above 0, got inf"),
         ({"budget": math.nan}, InvalidValueError, "budget must be a finite number above 0, got nan"),
+        (
+            {"budget": 5.0},
+            InvalidValueError,
+            r"a budget ends the adding of seeds for a precision; .* budget of 5.0 s out",
+        ),
         ({"weighting": "moral"}, UnknownNameError, "unknown weighting 'moral'"),
     ],
 )

@@ -7,14 +7,17 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Discrete
 
+from aixi.agents.base import Hints
 from aixi.agents.baselines import RandomAgent
 from aixi.agents.registry import AGENTS, AgentSpec
-from aixi.errors import UnknownNameError
+from aixi.environments import ENVIRONMENTS
+from aixi.errors import InvalidValueError, UnknownNameError
 from aixi.evaluation.checks import Finding, check_agent, check_predictor
-from aixi.evaluation.checks.agents import AGENT_CHECKS
+from aixi.evaluation.checks.agents import AGENT_CHECKS, born
 from aixi.evaluation.checks.predictors import PREDICTOR_CHECKS
 from aixi.predictors.base import Predictor
 from aixi.predictors.ctw import ContextTreeWeighting
+from aixi.predictors.registry import PREDICTORS, PredictorSpec
 from aixi.state import State
 
 
@@ -291,6 +294,54 @@ def test_every_check_has_a_mistake_that_it_catches() -> None:
 def test_what_cannot_be_tried_is_a_warning() -> None:
     assert wrong(check_predictor(Tree, checks=["foreign states"])) == ["foreign states"]
     assert wrong(check_agent(RandomAgent, checks=["processes"])) == ["processes"]
+
+
+def test_hints_are_of_a_worlds_own_spaces_alone() -> None:
+    class Told(RandomAgent):
+        def reset(self, *arguments: Any, hints: Hints | None = None, **keywords: Any) -> None:
+            self.hints = hints
+            super().reset(*arguments, hints=hints, **keywords)
+
+    agent, row = Told(), ENVIRONMENTS["aixi/Countdown-v0"]
+    born(agent, row.name, 0)
+    assert agent.hints is not None
+    assert agent.hints.mask_part == row.mask_part == "1"
+    born(agent, row.name, 0, observation_space=Discrete(2))
+    assert agent.hints == Hints()
+
+
+def test_names_and_options_are_looked_up_before_anything_is_checked() -> None:
+    with pytest.raises(UnknownNameError, match="unknown predictor 'context-tree'"):
+        check_predictor("context-tree:depth=4")
+    with pytest.raises(InvalidValueError, match=r"context-tree-weighting has no option 'dept' \(its options: depth"):
+        check_predictor("context-tree-weighting:dept=4")
+    with pytest.raises(InvalidValueError, match="random has no option 'depth'"):
+        check_agent("random:depth=4")
+
+
+@pytest.mark.parametrize("where", ["nowhere_at_all:Class", f"{__name__}:Nobody"])
+def test_a_class_that_is_not_there_is_a_finding(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PREDICTORS, "_entries", dict(PREDICTORS._entries))
+    PREDICTORS.register(PredictorSpec("lost", where, "for a test"))
+    AGENTS.register(AgentSpec("lost", where, "for a test"))
+    for findings in (check_predictor("lost:order=4", checks=["made"]), check_agent("lost:order=4", checks=["made"])):
+        (finding,) = findings
+        assert finding.level == "error"
+        assert "the entry point" in finding.mend
+
+
+def test_another_configuration_comes_from_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PREDICTORS, "_entries", dict(PREDICTORS._entries))
+    PREDICTORS.register(PredictorSpec("tree", f"{__name__}:Tree", "for a test"))
+    assert check_predictor("tree", checks=["foreign states"])[-1].level == "ok"
+    PREDICTORS.register(PredictorSpec("fixed", f"{__name__}:Fixed", "for a test"))
+    finding = check_predictor("fixed", checks=["foreign states"])[-1]
+    assert (finding.level, "as my-predictor:order=4" in finding.mend) == ("warning", True)
+
+
+class Fixed(Tree):
+    def __init__(self) -> None:
+        super().__init__(4)
 
 
 def test_an_unknown_check_is_named() -> None:

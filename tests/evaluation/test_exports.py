@@ -58,6 +58,15 @@ def test_markdown_tables_hold_together(result):
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in block}) == 1
     for line, row in zip(blocks[0][2:], result.agents.values(), strict=True):
         assert read(re.split(r"(?<!\\)\|", line)[2].strip()) == pytest.approx(row.mean, abs=5.01e-4)
+    names = [cell.strip() for cell in blocks[0][0].split("|")]
+    few = export(table(seeds=3), "md").decode().split("\n\n")
+    lines = next(block for block in few if block.startswith("| agent")).splitlines()[2:]
+    place = names.index("its 95 % interval")
+    for line, marked in zip(blocks[0][2:], lines, strict=True):
+        shown, doubted = (re.split(r"(?<!\\)\|", text)[place].strip() for text in (line, marked))
+        assert " … " in shown
+        assert "?" not in shown
+        assert doubted.endswith(" ?")
     assert '``third-party:path="a\\|b",quote=`x`,tag=<script>alert(1)</script>``' in text
 
 

@@ -14,12 +14,15 @@ import pytest
 from evaluation_worlds import LIVES_BEFORE_FAULT
 from processes import processes_of, running, wait_until, with_worlds
 
-from aixi.errors import InvalidValueError
-from aixi.evaluation import isolation, run
+from aixi.agents.baselines import RandomAgent
+from aixi.errors import EnvironmentFaultError, InvalidValueError
+from aixi.evaluation import isolation, run, zygote
 from aixi.evaluation.faults import InternalError, LifeLostError, attribute
 from aixi.evaluation.isolation import end_session, live_isolated
 from aixi.evaluation.messages import Begun, Broken, Lived, Message, Request, Tick, frame, receive
 from aixi.evaluation.records import Cell, cell_key, curve_points, full_options
+from aixi.evaluation.runner import LifeFaultError
+from aixi.evaluation.world import World
 
 IMPORTS = ("evaluation_agents",)
 SESSION = "test_isolation"
@@ -105,6 +108,47 @@ def test_an_agent_that_fails_is_blamed(agent, error):
     found = live("Walk", agent, deadline=0.3)
     assert (found.fault, found.cycles) == ("agent", 9)
     assert found.error.startswith(f"agent {agent} {error}")
+
+
+class Liar(RandomAgent):
+    """Blames the environment, when it begins or in a later cycle."""
+
+    def __init__(self, acts):
+        super().__init__()
+        self.left = acts
+
+    def reset(self, *arguments, **facts):
+        super().reset(*arguments, **facts)
+        self.blame()
+
+    def act(self, mask=None):
+        self.blame()
+        return super().act(mask)
+
+    def blame(self):
+        self.left -= 1
+        if self.left < 0:
+            raise EnvironmentFaultError("environment test/Walk-v0 raised OSError: not me")
+
+
+def test_an_agent_that_blames_the_environment_is_blamed():
+    with pytest.raises(LifeFaultError, match=r"agent Liar raised EnvironmentFaultError: .* not me") as caught:
+        run(Liar(10), "test/Walk-v0", cycles=50)
+    assert (caught.value.fault, caught.value.result.cycles) == ("agent", 9)
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_only_what_the_world_raises_is_the_environments_fault(begun):
+    """In a process of its own, where the life may not even have begun."""
+    cell = Cell("liar", "test/Walk-v0", 1, 50)
+    with pytest.raises(EnvironmentFaultError) as own:
+        Liar(0).blame()
+    fault, said = zygote._whose(own.value, cell, 3 * begun)
+    assert fault == "agent"
+    assert said.startswith("agent liar raised EnvironmentFaultError: environment test/Walk-v0 raised OSError: not me")
+    with pytest.raises(EnvironmentFaultError) as real:
+        World("test/Unmade-v0", 1, relabel=False, record=False)
+    assert zygote._whose(real.value, cell, 3 * begun) == ("environment", str(real.value))
 
 
 def test_an_agent_that_lets_no_timer_end_it_is_blamed(monkeypatch):

@@ -71,6 +71,35 @@ def test_a_new_environment_takes_part_in_everything(tmp_path: Path) -> None:
     assert environments[name]["description_bits"] == bits
 
 
+def test_what_was_found_before_an_interrupt_is_kept(tmp_path: Path) -> None:
+    (path, _) = new("environment", "lit_buttons", tmp_path)
+    mark = "        pays = "
+    stop = "        if self.np_random.random() < 0.01:\n            signal.raise_signal(signal.SIGINT)\n"
+    path.write_text(f"import signal\n{path.read_text().replace(mark, stop + mark)}")
+    done = aixi("check", "lit_buttons:my/LitButtons-v0", "--json", "check.json", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (130, "")
+    written = json.loads((tmp_path / "check.json").read_text())
+    assert written["interrupted"]
+    assert [finding["check"] for finding in written["findings"]] == ["made", "actions"]
+    lines = done.stdout.splitlines()
+    assert [line.split()[:2] for line in lines[:-1]] == [["ok", "made"], ["ok", "actions"]]
+    assert lines[-1] == "2 checks, interrupted"
+
+
+def test_what_was_written_is_told_as_json_too(tmp_path: Path) -> None:
+    aixi("new", "predictor", "last_bits", "--json", "new.json", cwd=tmp_path)
+    assert json.loads((tmp_path / "new.json").read_text()) == {
+        "files": ["last_bits.py", "test_last_bits.py"],
+        "check": "aixi check --predictor last-bits:order=4 --import last_bits",
+    }
+
+
+def test_a_mistyped_predictor_is_one_line(tmp_path: Path) -> None:
+    done = aixi("check", "--predictor", "context-tree-waiting", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "aixi: unknown predictor 'context-tree-waiting'; did you mean context-tree-weighting?\n"
+
+
 def test_a_check_that_fails_says_how_to_mend_it(tmp_path: Path) -> None:
     (path, _) = new("environment", "lit_buttons", tmp_path)
     path.write_text(path.read_text().replace("rewards=(0.0, 1.0)", "rewards=(0.0, 2.0)"))
@@ -100,6 +129,9 @@ def test_agents_and_predictors_are_checked_by_name(tmp_path: Path) -> None:
         ("agent", "Mine", "lower case with underscores, as my_agent, got 'Mine'"),
         ("agent", "../mine", "got '../mine'"),
         ("agent", "class", "got 'class'"),
+        ("agent", "test_mine", "name must not begin with test_"),
+        ("agent", "q_learning", "that of a registered agent, which 'q_learning' would be as q-learning"),
+        ("predictor", "context_tree_weighting", "would be as context-tree-weighting; give another"),
         ("agent", "numpy", "name must not be that of a module that there is already, got 'numpy'"),
     ],
 )

@@ -88,18 +88,21 @@ def test_a_life_as_long_as_those_of_the_reference_is_one_of_them():
 
 def test_lives_of_agents_are_cut_off_where_the_person_stops():
     played, _ = live("aixi/Tiger-v0", "000", cycles=64)
+    assert not any(level.lives for level in played.levels)
+    assert "no agents beside you: the curves of their lives begin at 64 cycles" in played.remarks
+    played, _ = live("aixi/Tiger-v0", "0" * 64, cycles=64)
     (level,) = (level for level in played.levels if level.name == "constant")
     lives = [
         life
         for life in _shipped(load_suite("core"), True).values()
         if (life.cell.environment, life.cell.agent) == ("aixi/Tiger-v0", "constant")
     ]
-    # The curve of a life of 10,000 cycles has a point every 64: up to the first one, rewards are taken as even.
+    # The curve of a life of 10,000 cycles has a point every 64.
     firsts = [curve_points(life)[0][:2].tolist() for life in lives]
     assert {cycle for cycle, _ in firsts} == {64}
     assert level.measured == pytest.approx(np.mean([average for _, average in firsts]), rel=1e-12)
-    assert (played.run.cycles, level.lives) == (3, 10)
-    assert any("10,000 cycles long, here cut off at 3" in remark for remark in played.remarks)
+    assert (played.run.cycles, level.lives) == (64, 10)
+    assert any("10,000 cycles long, here cut off at 64" in remark for remark in played.remarks)
     later, _ = live("aixi/Tiger-v0", "0" * 640, cycles=640, relabel=True)
     (level,) = (level for level in later.levels if level.name == "constant")
     earned = [run("constant", "aixi/Tiger-v0", cycles=640, seed=life.cell.seed, relabel=True) for life in lives]
@@ -125,6 +128,7 @@ def test_names_come_from_the_documentation():
     assert named("aixi/RiverSwim-v0") == ["left, with the current", "right, against it"]
     assert named("aixi/TMaze-v0", "Observation Space")[2:] == ["corridor", "junction"]
     assert named("CartPole-v1") == ["Push cart to the left", "Push cart to the right"]
+    assert named("FrozenLake-v1") == ["Move left", "Move down", "Move right", "Move up"]
     assert named("Acrobot-v1")[0] == "apply -1 torque to the actuated joint"
     assert named("Taxi-v4")[3:] == ["Move west (left)", "Pickup passenger", "Drop off passenger"]
     # Whether its moves are those of the prisoner's dilemma depends on the arguments, so that the sentence is no list.
@@ -242,6 +246,42 @@ def test_every_environment_can_be_played():
     assert played > 50
 
 
+def test_the_summary_is_shown_whatever_the_documentation():
+    _, shown = live("test/Walk-v0", "", cycles=5)
+    assert shown.startswith(f"test/Walk-v0: {find_row('test/Walk-v0').summary}\n")
+    _, shown = live("test/Walk-v0", "", cycles=5, see="numbers")
+    assert shown.startswith("test/Walk-v0\n")
+
+
+def test_rewards_are_found_under_either_heading():
+    _, shown = live("FrozenLake-v1", "?", cycles=5)
+    assert "Reach goal: +1" in shown
+    _, shown = live("Taxi-v4", "?", cycles=5)
+    assert "-1 per step" in shown
+
+
+def test_actions_that_are_no_numbers_are_shown():
+    _, shown = live("test/Drifter-v0", ["124"], cycles=1)
+    codec = ActionCodec(gymnasium.make("test/Drifter-v0").action_space)
+    first, last = ("[" + " ".join(f"{x:g}." for x in codec.decode(index)) + "]" for index in (0, 124))
+    assert f"0 {first} to 124 {last} and Enter".replace(" ", "") in shown.replace(" ", "")
+    assert f"> 124 {last}".replace(" ", "") in shown.replace(" ", "")
+
+
+def test_what_was_once_shown_is_not_forgotten(tmp_path):
+    state = tmp_path / "life.state"
+    first, _ = live("aixi/Tiger-v0", "00", cycles=9, see="world", save=state)
+    plain, shown = live(None, "0", resume=state, see="numbers", save=state)
+    assert "listen" not in shown.lower()
+    again, shown = live(None, "0", resume=state)
+    assert "listen" not in shown.lower()  # as it was shown last
+    assert [result.see for result in (first, plain, again)] == ["world"] * 3
+    assert all(any("shown the world itself" in remark for remark in result.remarks) for result in (plain, again))
+    names, _ = live("aixi/Tiger-v0", "00", cycles=9, save=state)
+    more, shown = live(None, "0", resume=state, see="world")
+    assert (names.see, more.see) == ("names", "world")
+
+
 def test_returns_are_told_by_episode():
     played, shown = live("test/Returns-v0", "1" * 40, cycles=40)
     assert "average" in shown
@@ -251,7 +291,9 @@ def test_returns_are_told_by_episode():
     none, shown = live("test/Returns-v0", "", cycles=40)
     assert none.value is None
     short, shown = live("test/Returns-v0", "1", cycles=1, seed=1)
-    assert (short.run.episodes > 0) != any("no episode has ended" in remark for remark in short.remarks)
+    assert (short.run.episodes > 0) != any(
+        "or what random play earns if that is less" in remark for remark in short.remarks
+    )
 
 
 def test_a_fault_of_the_environment_is_not_taken_for_leaving(tmp_path):

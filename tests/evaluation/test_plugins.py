@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from aixi.agents import AgentSpec
+from aixi.errors import InvalidValueError, UnknownNameError
+from aixi.registry import Registry
+
 GOOD = """
 from aixi.agents import AGENTS, AgentSpec
 from aixi.environments import Anchor, EnvironmentRow, register
@@ -107,6 +111,65 @@ def test_a_broken_plugin_costs_its_own_names_alone(site: Path, kind: str) -> Non
     assert len(warned) == 1
     assert f"plugin {kind} ({kind}_plugin) cannot be imported" in warned[0]
     assert "correct or uninstall its package" in warned[0]
+
+
+THIEVES = {
+    "agent": "from aixi.agents import AGENTS, AgentSpec; AGENTS.register(AgentSpec('random', 'thief_plugin:Mine', ''))",
+    "environment": "from aixi.environments import EnvironmentRow, register\n"
+    "register(EnvironmentRow('aixi/Tiger-v0', entry_point='thief_plugin:Mine'))",
+    "environment of Gymnasium": "from aixi.environments import EnvironmentRow, register\n"
+    "register(EnvironmentRow('FrozenLake-v1', episodic=True))",
+}
+
+
+@pytest.mark.parametrize("what", THIEVES)
+def test_a_plugin_takes_no_name_that_is_taken(site: Path, what: str) -> None:
+    install(site, "good", GOOD)
+    install(site, "thief", THIEVES[what])
+    names = "print(AGENTS['random'].entry_point, ENVIRONMENTS['aixi/Tiger-v0'].summary != '', 'plugged' in AGENTS)"
+    listed = "len(AGENTS); print(ENVIRONMENTS['FrozenLake-v1'].random is not None)"
+    code = f"from aixi.agents import AGENTS; from aixi.environments import ENVIRONMENTS; {listed}; {names}"
+    done = python(site, code)
+    assert done.stdout.splitlines() == ["imported", "True", "aixi.agents.baselines:RandomAgent True True"]
+    (warned,) = [line for line in done.stderr.splitlines() if "UserWarning" in line]
+    assert "plugin thief (thief_plugin) cannot be imported (InvalidValueError: " in warned
+    assert "is registered already; give it another name" in warned
+
+
+def test_a_name_stands_for_one_thing() -> None:
+    table = Registry("agent", AgentSpec("mine", "my_agent:Mine", "first"))
+    table.register(AgentSpec("mine", "my_agent:Mine", "imported again"))
+    assert table["mine"].summary == "imported again"
+    with pytest.raises(
+        InvalidValueError, match="agent 'mine' must be one thing, got yours:Mine where my_agent:Mine is"
+    ):
+        table.register(AgentSpec("mine", "yours:Mine", "another"))
+    assert table["mine"].entry_point == "my_agent:Mine"
+    script = Registry("agent", AgentSpec("mine", "__main__:Mine", "of a script"))
+    script.register(AgentSpec("mine", "my_agent:Mine", "the script, as it imports itself"))
+    with pytest.raises(InvalidValueError, match="must be one thing"):
+        script.register(AgentSpec("mine", "__main__:Mine", "of a script"))
+
+
+def test_an_unknown_name_is_answered_with_few_names() -> None:
+    few = [AgentSpec(f"agent-{index}", "aixi.agents.baselines:RandomAgent", "") for index in range(9)]
+    table = Registry("environment", *few)
+    with pytest.raises(UnknownNameError) as unknown:
+        table["nothing"]
+    assert str(unknown.value) == (
+        "unknown environment 'nothing'; known: agent-0, agent-1, agent-2, agent-3, agent-4 and 4 more (aixi envs lists "
+        "them); one of your own file is written module:id, or comes with --import MODULE"
+    )
+    table.register(AgentSpec("my/Lights-v0", "my_lights:Lights", ""))
+    with pytest.raises(UnknownNameError, match=r"lists them\); registered last by others: my/Lights-v0$"):
+        table["nothing"]
+
+
+def test_environments_of_gymnasium_are_not_those_of_others(site: Path) -> None:
+    code = "from aixi.environments import ENVIRONMENTS; ENVIRONMENTS['nowhere']"
+    assert python(site, code).stderr.endswith(
+        "(aixi envs lists them); one of your own file is written module:id, or comes with --import MODULE\n"
+    )
 
 
 def test_an_unknown_name_is_still_unknown(site: Path) -> None:

@@ -168,10 +168,20 @@ def test_leaderboard_says_what_the_table_says(root, result):
         assert [read(end) for end in cells[4].split(" … ")] == pytest.approx([row.wide.low, row.wide.high], abs=5.01e-4)
         assert cells[5] == f"{row.rank[0]:g}–{row.rank[1]:g}"
         assert read(cells[6].split()[0]) == pytest.approx(row.interquartile_mean, abs=5.01e-4)
+        ends = cells[6].split(maxsplit=1)[1].split(" … ")
+        middle = row.interquartile_interval
+        assert [read(end) for end in ends] == pytest.approx([middle.low, middle.high], abs=5.01e-4)
         assert float(cells[7].split(" %")[0]) == pytest.approx(100 * row.acceptability, abs=0.501)
         assert (int(cells[8]), read(cells[9]), cells[10], cells[11]) == (row.failures, row.cycles, "1:15", "3.2G")
     assert rows[0][12] == "24 tried 480 lives on tuning v1 12.5k cycles, 3.0 s"
     assert {cells[12] for cells in rows[1:]} == {"not on record"}
+
+
+def test_interquartile_mean_of_few_seeds_is_marked():
+    cells = body(section(Tree(html_report(table(seeds=3))).root, "leaderboard"), "Leaderboard")
+    assert all(row[6].endswith(" ?") for row in cells)
+    cells = body(section(Tree(html_report(table(seeds=10))).root, "leaderboard"), "Leaderboard")
+    assert not any(row[6].endswith(" ?") for row in cells)
 
 
 def test_whiskers_stand_where_their_numbers_are(root, result):

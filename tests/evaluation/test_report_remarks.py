@@ -29,6 +29,55 @@ def test_reasons_of_like_lives_stand_in_one_line():
 
 
 @pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (
+            "agent clumsy raised ZeroDivisionError: slipped (environment test/Walk-v0, cycle {}, seed {})",
+            "agent clumsy raised ZeroDivisionError: slipped",
+        ),
+        (
+            "agent a did not end within 1 s, its deadline (cycle {}, seed {})",
+            "agent a did not end within 1 s, its deadline",
+        ),
+        (
+            "agent a failed: it was killed by itself (SIGKILL; worlds.py, line 283, in end; cycle {}, seed {})",
+            "agent a failed: it was killed by itself (SIGKILL; worlds.py, line 283, in end)",
+        ),
+        (
+            "agent a failed: it was killed 3 times (SIGKILL; cycle {}, seed {}); where the machine is full, wait",
+            "agent a failed: it was killed 3 times (SIGKILL); where the machine is full, wait",
+        ),
+    ],
+)
+def test_cycle_and_seed_do_not_part_what_belongs_together(error, reason):
+    failures = [Failure("a", NAMES[1], seed, 5, "agent", error.format(10 * seed + 1, seed)) for seed in range(3)]
+    (remark,) = remarks(table(broken=None, failures=failures))
+    assert remark.reasons == [f"a in {NAMES[1]}, seeds 0–2: {reason}"]
+
+
+def test_seed_alone_does_not_part_what_belongs_together():
+    error = (
+        "agent a cannot tell its totals: ValueError: model_bits must be a number (environment aixi/Maze1D-v0, seed {})"
+    )
+    failures = [Failure("a", NAMES[1], seed, 5, "agent", error.format(seed)) for seed in range(3)]
+    (remark,) = remarks(table(broken=None, failures=failures))
+    assert remark.reasons == [
+        f"a in {NAMES[1]}, seeds 0–2: agent a cannot tell its totals: ValueError: model_bits must be a number"
+    ]
+
+
+@pytest.mark.parametrize(("failed", "told"), [(5, False), (6, True), (11, True)])
+def test_agent_most_of_whose_lives_failed_has_intervals_that_tell_of_failing(failed, told):
+    result = table(broken=None, failures=[])
+    for name in NAMES:
+        for life in result.agents["constant"].environments[name].seeds[: 10 * (NAMES.index(name) < failed)]:
+            life.error = "slipped"
+    said_of_it = f"{10 * failed} of 110 lives of constant failed: what its intervals are sure of is how failures count"
+    assert [text for text in said(result) if text.startswith(said_of_it)] == said(result)
+    assert bool(said(result)) is told
+
+
+@pytest.mark.parametrize(
     ("kept", "way_out"),
     [(True, "; the same command goes on"), (False, "; with --store FILE the same command would go on")],
 )

@@ -1,4 +1,7 @@
+import dataclasses
+
 import evaluation_worlds
+import gymnasium
 import numpy as np
 import pytest
 from evaluation_checks import same
@@ -7,12 +10,13 @@ from gymnasium import spaces
 from aixi.agents.base import RewardRange
 from aixi.agents.baselines import ConstantAgent, RandomAgent
 from aixi.agents.registry import make_agent
+from aixi.environments import ENVIRONMENTS, Anchor
 from aixi.errors import EnvironmentFaultError, InvalidValueError, UnknownNameError
 from aixi.evaluation.cells import score
 from aixi.evaluation.curve import Curve
 from aixi.evaluation.runner import LifeFaultError, run
 from aixi.evaluation.suite import Suite
-from aixi.evaluation.world import STREAMS, World, relabelling, stream
+from aixi.evaluation.world import STREAMS, World, joint_mask, relabelling, stream
 
 FAULTS = {
     "Raise": "raised RuntimeError: the wall is hot",
@@ -79,6 +83,93 @@ def test_lives_can_be_measured_by_the_return_of_their_episodes():
     plain = run("random", "test/Returns-v0", cycles=400, relabel=True)
     assert found.mean == pytest.approx(plain.measured / 4.0)
     assert found.range_value == pytest.approx((plain.measured + 20.0) / 60.0)
+
+
+def test_what_stands_for_an_unended_episode_is_none_of_its_return():
+    curve = Curve()
+    for totals in (
+        (1, -5000.0, 0, 0.0, 0.0),
+        (2, -5000.0, 0, 0.0, 0.0),
+        (3, -30.0, 2, 0.0, 0.0),
+        (4, -40.0, 3, 0.0, 0.0),
+    ):
+        curve.add(*totals)
+    told = [(point.average_reward, point.cumulative_average) for point in curve.points()]
+    assert told == [(-5000.0, -5000.0), (-5000.0, -5000.0), (-15.0, -15.0), (-10.0, pytest.approx(-40 / 3))]
+
+
+def test_not_to_come_to_an_end_does_not_pay():
+    row = dataclasses.replace(
+        evaluation_worlds.RETURNS, name="test/Endless-v0", kwargs={}, random=Anchor(-3.0, "made up")
+    )
+    ENVIRONMENTS.register(row)
+    gymnasium.register(row.name, row.entry_point)
+    result = run("random", row.name, cycles=20)
+    assert result.episodes == 0
+    assert result.measured == min(result.average_reward * 20, -3.0)
+
+
+@pytest.mark.parametrize(
+    ("space", "given", "joint"),
+    [
+        (spaces.MultiDiscrete([2, 3]), [1, 0, 1, 0, 1], [1, 0, 0, 0, 1, 0]),
+        (spaces.MultiDiscrete([2, 2]), (np.array([1, 0]), np.array([0, 1])), [0, 0, 1, 0]),
+        (spaces.MultiDiscrete([2, 3]), [1, 1, 0, 1, 1, 0], [1, 1, 0, 1, 1, 0]),
+        (spaces.Discrete(3, start=5), [0, 1, 1], [0, 1, 1]),
+    ],
+)
+def test_masks_of_several_components_are_joined(space, given, joint):
+    assert joint_mask(space, given).astype(int).tolist() == joint
+
+
+def test_masks_that_could_mean_two_things_are_refused():
+    with pytest.raises(ValueError, match="give a tuple of the mask of each component"):
+        joint_mask(spaces.MultiDiscrete([2, 2]), [1, 0, 0, 1])
+
+
+class _Last(gymnasium.Env):
+    """Two actions, both forbidden when an episode has ended after two cycles."""
+
+    observation_space = spaces.Discrete(2)
+    action_space = spaces.Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.cycle = 0
+        return np.int64(0), {"action_mask": np.array([0, 1])}
+
+    def step(self, action):
+        assert action == 1
+        self.cycle += 1
+        over = self.cycle == 2
+        return np.int64(1), 0.0, over, False, {"action_mask": np.array([0, 0] if over else [0, 1])}
+
+
+def test_nothing_need_be_allowed_when_an_episode_is_over(monkeypatch):
+    gymnasium.register("test/Last-v0", _Last)
+    assert run("random", "test/Last-v0", cycles=9).episodes == 4
+
+
+def test_masks_of_wrappers_are_heard():
+    class Masker(gymnasium.Wrapper):
+        def action_masks(self):
+            return np.array([False, True, False])
+
+    gymnasium.register("test/Wrapped-v0", lambda: Masker(gymnasium.make("aixi/Tiger-v0")))
+    seen = set()
+    run("random", "test/Wrapped-v0", cycles=30, on_cycle=lambda life: seen.add(life.world.actions is None))
+    world = World("test/Wrapped-v0", 0, relabel=False, record=False)
+    assert world.begin()[2].tolist() == [False, True, False]
+
+
+def test_an_agent_that_raises_an_environments_error_is_at_fault():
+    class Liar(RandomAgent):
+        def act(self, mask=None):
+            raise EnvironmentFaultError("environment is bad")
+
+    with pytest.raises(LifeFaultError, match="agent Liar raised EnvironmentFaultError: environment is bad") as caught:
+        run(Liar(), "aixi/Tiger-v0", cycles=5)
+    assert caught.value.fault == "agent"
 
 
 def test_on_cycle_is_called_at_each_cycle():

@@ -128,35 +128,31 @@ def test_a_lost_life_is_begun_again():
 
 
 @pytest.mark.parametrize(
-    ("agent", "environment", "fault", "signals"),
+    ("agent", "environment", "fault", "often"),
     [
-        ("random", "Kill", "environment", "SIGKILL; evaluation_worlds.py, line "),
-        ("sluggish:kind=kill", "Walk", "agent", "SIGKILL; evaluation_worlds.py, line "),
-        ("sluggish:kind=silent", "Walk", "agent", "SIGKILL; cycle 10, seed 0"),
-        ("sluggish:kind=parent", "Walk", "agent", "SIGKILL; evaluation_worlds.py, line "),
+        ("random", "Kill", "environment", "by itself (SIGKILL; evaluation_worlds.py, line "),
+        ("sluggish:kind=kill", "Walk", "agent", "by itself (SIGKILL; evaluation_worlds.py, line "),
+        ("sluggish:kind=silent", "Walk", "agent", f"{ATTEMPTS} times (SIGKILL; cycle 10, seed 0"),
+        ("sluggish:kind=parent", "Walk", "agent", "by itself (SIGKILL; evaluation_worlds.py, line "),
     ],
 )
-def test_a_life_that_is_killed_time_and_again_has_failed(agent, environment, fault, signals):
+def test_a_life_that_kills_its_process_has_failed(agent, environment, fault, often):
     """Else an agent would keep the seeds that it likes, and kill itself on the others."""
     cells = [*walks(1), *keyed(Cell(agent, f"test/{environment}-v0", 0, 100))]
     with Store(None) as store:
         outcome = live_cells(cells, store, imports=IMPORTS)
         assert (outcome.lost, outcome.results[0].fault, outcome.results[1].fault) == ({}, None, fault)
-        assert f" failed: its process was killed {ATTEMPTS} times ({signals}" in outcome.results[1].error
+        assert f" failed: its process was killed {often}" in outcome.results[1].error
+        assert ("use fewer workers" in outcome.results[1].error) is ("times" in often)
         assert store.claim(cells[1][0]) == "done"
         assert live_cells(cells, store, executor=Here(pytest.fail)).stored == 2
 
 
 @pytest.mark.parametrize(
-    ("attempts", "average", "fault"),
-    [
-        ([(0.5, None), (-0.25, None), (None, None)], -0.25, "agent"),
-        ([(None, None), (None, None), (None, None)], None, "agent"),
-        ([(0.5, None), (0.75, "environment"), (1.0, None)], 0.5, "environment"),
-        ([(0.5, "agent"), (0.75, "environment"), (1.0, None)], 0.5, "agent"),
-    ],
+    ("attempts", "average"),
+    [([(0.5, None), (-0.25, None), (None, None)], -0.25), ([(None, None), (None, None), (None, None)], None)],
 )
-def test_the_least_flattering_of_lost_attempts_counts(attempts, average, fault):
+def test_the_least_flattering_of_lost_attempts_counts(attempts, average):
     left = iter(attempts)
 
     def lose(cell, **_):
@@ -164,7 +160,22 @@ def test_the_least_flattering_of_lost_attempts_counts(attempts, average, fault):
 
     with Store(None) as store:
         [found] = live_cells(walks(1), store, executor=Here(lose)).results
-    assert (found.average_reward, found.fault) == (average, fault)
+    assert (found.average_reward, found.fault) == (average, "agent")
+
+
+@pytest.mark.parametrize("fault", ["agent", "environment"])
+@pytest.mark.parametrize("before", [0, 1])
+def test_where_a_stack_tells_who_has_killed_a_life_it_is_not_begun_again(fault, before):
+    attempts = []
+
+    def lose(cell, **_):
+        attempts.append(cell)
+        raise loss(cell, 0.5, None if len(attempts) <= before else fault)
+
+    with Store(None) as store:
+        [found] = live_cells(walks(1), store, executor=Here(lose)).results
+    assert (len(attempts), found.fault) == (before + 1, fault)
+    assert "its process was killed by itself (SIGKILL; " in found.error
 
 
 def test_a_cell_that_the_executor_loses_time_and_again_is_given_up():

@@ -96,8 +96,38 @@ def test_columns_can_be_asked_for_in_sql(filled):
 def test_tunings_come_back(path):
     spent = Tuning(suite="tuning v1", configurations=8, cells=40, cycles=4000, seconds=1.5)
     with Store(path) as store:
-        store.add_tuning("constant:action=1", spent)
+        store.add_tuning("constant:action=1", spent, "one")
         assert store.tunings() == [TuningRecord("constant:action=1", spent)]
+
+
+def test_a_search_that_went_on_takes_its_own_place_alone(path):
+    spent = Tuning(suite="tuning v1", configurations=8, cells=40, cycles=4000, seconds=1.5)
+    more = msgspec.structs.replace(spent, cells=60)
+    with Store(path) as store:
+        store.add_tuning("constant", spent, "one")
+        store.add_tuning("constant", spent, "other")  # as large, of other configurations
+        store.add_tuning("random", spent, "one")
+        store.add_tuning("constant", more, "one")
+        found = sorted((record.agent, record.tuning.cells) for record in store.tunings())
+        assert found == [("constant", 40), ("constant", 60), ("random", 40)]
+
+
+def test_the_least_number_of_seeds_before_a_look_comes_back(path):
+    with Store(path) as store:
+        assert store.pilot("core v1") is None
+        for suite, seeds in [("core v1", 20), ("core v1", 10), ("core v1", 20), ("core v2", 15)]:
+            store.add_pilot(suite, seeds)
+    with Store(path, readonly=True) as store:
+        assert (store.pilot("core v1"), store.pilot("core v2"), store.pilot("quick v1")) == (10, 15, None)
+
+
+def test_lives_that_come_with_the_package_are_of_this_schema():
+    files = sorted(Path(stores.__file__).with_name("reference").glob("*.sqlite"))
+    assert files
+    for file in files:
+        with Store(file, readonly=True) as store:
+            assert next(iter(store.results()))
+            assert store.pilot("core v1") is None
 
 
 def test_a_claim_is_one_drivers(path):
