@@ -49,7 +49,8 @@ class EnvironmentRow:
             where every policy earns the same per cycle.
         return_range: least and greatest return of an episode, where that is measured.
         mask: `module:function` from an observation to bool[actions], where what is allowed follows from what is
-            seen; the search then keeps to it too.
+            seen; the search then keeps to it too, as far as it can be tabulated: over parts of at most 16 bits, or
+            20 where the function takes many rows at once and says so by an attribute `batched = True`.
         mask_part: path of the part of the observation that `mask` takes; `""` for all of it.
         codes: how parts of the observation are made finite, by their path (`""` for the whole); see
             `aixi.agents.percepts`. Parts that are not named have the usual code.
