@@ -7,7 +7,7 @@ import struct
 import zlib
 from array import array
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import gymnasium
@@ -204,7 +204,12 @@ class World:
             self._taken.append(np.array(spaces.flatten(self.action_space, action)))
         return observation, reward, bool(terminated), bool(truncated), mask
 
-    @property
+    @cached_property
+    def _codec(self) -> ActionCodec:
+        """The joint actions, which only masks ask for: not every space of actions has them."""
+        return ActionCodec(self.action_space)
+
+    @cached_property
     def labels(self) -> tuple[int, ...] | None:
         """The index of the environment's action that each of the agent's is; None where they are the same."""
         return None if self._labels is None else tuple(label - self._start for label in self._labels)
@@ -273,16 +278,16 @@ class World:
             given = self._masks()
         why = ""
         try:
-            mask = joint_mask(self.action_space, given)
+            mask = joint_mask(self._codec, given)
         except ValueError as error:
             mask, why = np.zeros(1, np.bool_), f" ({error})"
         if not mask.any():
-            count = ActionCodec(self.action_space).count
+            count = self._codec.count
             raise self._fault(
                 f"gave action_mask {given!r}; it must hold a truth value for each of {count} actions, at least one "
                 f"of them True{why}"
             )
-        return mask if self._labels is None else mask[np.array(self._labels) - self._start]
+        return mask if self.labels is None else mask[list(self.labels)]
 
     def _outside(self, observation: Any) -> str:
         space = self.observation_space
@@ -302,11 +307,11 @@ class World:
         return self.fault
 
 
-def joint_mask(space: spaces.Space[Any], given: Any) -> NDArray[np.bool_]:
-    """Returns a mask as bool[joint actions], the first component fastest as in `ActionCodec`.
+def joint_mask(codec: ActionCodec, given: Any) -> NDArray[np.bool_]:
+    """Returns a mask as bool[joint actions], in the order of the codec.
 
     Args:
-        space: the action space, Discrete or of several components.
+        codec: the joint actions of a space, Discrete or of several components.
         given: for one component its mask; for several a tuple of the mask of each, as Gymnasium's spaces take them, or
             these one after the other, as Stable-Baselines3 takes them, or bool[joint actions] where that cannot be
             mistaken for it.
@@ -315,10 +320,9 @@ def joint_mask(space: spaces.Space[Any], given: Any) -> NDArray[np.bool_]:
         ValueError: if it is none of these, or could be two.
 
     Example:
-        >>> joint_mask(spaces.MultiDiscrete([2, 3]), [1, 0, 1, 0, 1]).tolist()
+        >>> joint_mask(ActionCodec(spaces.MultiDiscrete([2, 3])), [1, 0, 1, 0, 1]).tolist()
         [True, False, False, False, True, False]
     """
-    codec = ActionCodec(space)
     each = isinstance(given, tuple)
     if each:
         given = np.concatenate([np.ravel(part) for part in given])
@@ -326,8 +330,8 @@ def joint_mask(space: spaces.Space[Any], given: Any) -> NDArray[np.bool_]:
     if len(codec.sizes) > 1 and mask.size == sum(codec.sizes):
         if mask.size == codec.count and not each:
             raise ValueError(
-                f"{mask.size} truth values are the joint actions of {space} as well as its components; give a tuple of "
-                "the mask of each component"
+                f"{mask.size} truth values are the joint actions of {codec.space} as well as its components; give a "
+                "tuple of the mask of each component"
             )
         parts = np.split(mask, np.cumsum(codec.sizes)[:-1])
         mask = np.ones(1, np.bool_)

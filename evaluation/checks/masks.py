@@ -21,7 +21,7 @@ class Masks:
     """
 
     def __init__(self, row: EnvironmentRow, env: Any) -> None:
-        self._space = env.action_space
+        self._codec = ActionCodec(env.action_space)
         self._given = getattr(env.unwrapped, "action_masks", None)
         self._declared: Callable[[Any], Any] | None = None
         self._unfound = ""  # what is wrong with the name of the row's function
@@ -31,7 +31,7 @@ class Masks:
             except (Exception, SystemExit) as error:  # whatever a stranger's module does wrong
                 self._unfound = f"the row's mask {row.mask!r} names no function ({type(error).__name__}: {error})"
         self._part = row.mask_part
-        self._all = np.ones(ActionCodec(env.action_space).count, np.bool_)
+        self._all = np.ones(self._codec.count, np.bool_)
 
     def look(self, observation: Any, info: dict[str, Any]) -> tuple[NDArray[np.int64], str]:
         """Returns the indices of the allowed actions, int64[allowed], and in words what is wrong with the mask.
@@ -41,7 +41,7 @@ class Masks:
         declared, wrong = self._all, self._unfound
         if self._declared is not None:
             try:
-                declared = joint_mask(self._space, self._declared(self._of(observation)))
+                declared = joint_mask(self._codec, self._declared(self._of(observation)))
             except (Exception, SystemExit) as error:  # whatever a stranger's function does wrong
                 wrong = f"the row's function raises {type(error).__name__} at {observation!r}: {error}"
         given = info.get("action_mask")
@@ -50,7 +50,7 @@ class Masks:
         mask = declared
         if given is not None and not wrong:
             try:
-                mask = joint_mask(self._space, given)
+                mask = joint_mask(self._codec, given)
             except ValueError as error:
                 wrong = f"mask {given!r}: {error}"
             if self._declared is not None and not wrong and not np.array_equal(mask, declared):

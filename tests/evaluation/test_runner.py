@@ -9,6 +9,7 @@ from gymnasium import spaces
 
 from aixi.agents.base import RewardRange
 from aixi.agents.baselines import ConstantAgent, RandomAgent
+from aixi.agents.percepts import ActionCodec
 from aixi.agents.registry import make_agent
 from aixi.environments import ENVIRONMENTS, Anchor
 from aixi.errors import EnvironmentFaultError, InvalidValueError, UnknownNameError
@@ -119,12 +120,12 @@ def test_not_to_come_to_an_end_does_not_pay():
     ],
 )
 def test_masks_of_several_components_are_joined(space, given, joint):
-    assert joint_mask(space, given).astype(int).tolist() == joint
+    assert joint_mask(ActionCodec(space), given).astype(int).tolist() == joint
 
 
 def test_masks_that_could_mean_two_things_are_refused():
     with pytest.raises(ValueError, match="give a tuple of the mask of each component"):
-        joint_mask(spaces.MultiDiscrete([2, 2]), [1, 0, 0, 1])
+        joint_mask(ActionCodec(spaces.MultiDiscrete([2, 2])), [1, 0, 0, 1])
 
 
 class _Last(gymnasium.Env):
