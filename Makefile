@@ -13,10 +13,10 @@ test: $(VENV)/installed-dev
 	$(MAKE) --jobs=2 --output-sync=target test-evaluation test-rest
 
 test-evaluation: $(VENV)/installed-dev
-	$(BIN)/python -m pytest tests/evaluation
+	$(BIN)/python -m pytest --hypothesis-profile=ci tests/evaluation
 
 test-rest: $(VENV)/installed-dev
-	$(BIN)/python -m pytest src tests/agents tests/environments tests/predictors tests/test_packaging.py
+	$(BIN)/python -m pytest --hypothesis-profile=ci src tests/agents tests/environments tests/predictors tests/test_packaging.py
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

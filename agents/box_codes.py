@@ -287,7 +287,8 @@ def _equal_bins(low: Any, high: Any, bins: int, ends: bool, whole: bool) -> tupl
     bins = bins if high > low else 1
     # Steps of half a bin: bins begin at even ones, or with `ends` at odd ones.
     steps = 2 * (bins - ends) or 2
-    marks = [low * (1 - step / steps) + high * (step / steps) for step in range(steps + 1)]
+    between = (low * (1 - step / steps) + high * (step / steps) for step in range(steps + 1))
+    marks = [min(max(mark, low), high) for mark in between]  # rounding leaves narrow bounds, subnormal ones most
     if ends and bins > 1:
         return sorted(marks[1::2]), marks[::2]
     return sorted(marks[2:-1:2]), marks[1::2]

@@ -91,6 +91,14 @@ def test_with_ends_the_nearest_of_evenly_spaced_values_is_taken(low, span, scale
             assert numbers_of(code, np.array([float(value) * scale])) == [distances[0][1]]
 
 
+@pytest.mark.parametrize("ends", [0, 1])
+@pytest.mark.parametrize("high", [5e-324, 1e-323, 1e-320])
+def test_rounding_leaves_no_narrow_bounds(high, ends):
+    box = spaces.Box(5e-324, high, (), np.float64)
+    code = make_code(box, {"": f"uniform bins=3 ends={ends}"})
+    assert all(box.contains(decoded(code, [place])) for place in range(code.sizes[0]))
+
+
 def test_small_whole_numbers_are_their_own_bins():
     code = make_code(spaces.Box(np.array([3, 0]), np.array([5, 255]), dtype=np.uint8), {"": "uniform bins=4"})
     assert code.sizes == (3, 4)
