@@ -37,6 +37,7 @@ class RandomAgent(Agent):
         hints: Hints | None = None,
     ) -> None:
         self._space = action_space
+        self._joint: ActionCodec | None = None  # made where a mask comes first: a space need have no joint actions
         self._rng = np.random.default_rng(seed)
         self._drawn: list[int] = []  # discrete actions drawn and not yet taken, the next one last
 
@@ -47,7 +48,8 @@ class RandomAgent(Agent):
         space = self._space
         if mask is not None:
             allowed = np.flatnonzero(mask)
-            return ActionCodec(space).decode(int(allowed[self._rng.integers(len(allowed))]))
+            self._joint = self._joint or ActionCodec(space)
+            return self._joint.decode(int(allowed[self._rng.integers(len(allowed))]))
         if not isinstance(space, Discrete):
             # One seed an action keeps all randomness in one generator, however deep the space nests.
             space.seed(int(self._rng.integers(2**31)))

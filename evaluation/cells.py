@@ -4,8 +4,7 @@ import contextlib
 import math
 import os
 import time
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import TypedDict, Unpack
@@ -15,24 +14,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aixi.agents.registry import make_agent, parse_agent
-from aixi.errors import AixiError, InvalidValueError, at_least, require
+from aixi.errors import InvalidValueError, at_least, require
 from aixi.evaluation import allocation
-from aixi.evaluation.complexity import description_bits, description_hash
+from aixi.evaluation.complexity import description_bits
 from aixi.evaluation.interrupt import Interrupt
 from aixi.evaluation.isolation import check_limits
+from aixi.evaluation.kept import beside, identity, lives_of, require_lives, shipped_lives, stored_lives, tunings_of
 from aixi.evaluation.provenance import machine
-from aixi.evaluation.records import Cell, CellResult, cell_key, configuration, full_options
+from aixi.evaluation.records import Cell, CellResult, cell_key
 from aixi.evaluation.results import Loss, ScoreResult, Stopped, Tuning
 from aixi.evaluation.schedule import OnCell, OnTick, live_cells
 from aixi.evaluation.scoring import cube, summarise
 from aixi.evaluation.store import Store
-from aixi.evaluation.suite import Suite, load_suite, suite_names
+from aixi.evaluation.suite import Suite, load_suite
 from aixi.evaluation.table import Lives, Weights, anchors_of
 from aixi.evaluation.world import find_row, import_modules
 
 DEADLINE = 86_400.0
 """Seconds after which a life fails unless told otherwise: a day."""
-_REFERENCE = Path(__file__).parent / "reference"
 
 
 class LiveOptions(TypedDict, total=False):
@@ -117,7 +116,7 @@ def score(
         require(chosen == list(range(len(chosen))), f"a precision needs a number of seeds, not a list, got {chosen}")
         pilot = max(allocation.PILOT, len(chosen))
         cells = _grid(agents, suite, [range(pilot)] * len(suite.cycles), relabel)
-    shipped = _shipped(suite, relabel) if reference else {}
+    shipped = shipped_lives(suite, relabel) if reference else {}
     on_cell = options.get("on_cell")
     results: list[CellResult] = []
     lost: list[Loss] = []
@@ -154,9 +153,9 @@ def score(
             following = [range(count, count + int(more)) for count, more in zip(have, extra, strict=True)]
             cells = _grid(agents, suite, following, relabel)
         # A precision is that of the agents asked for; others would need more seeds than there are.
-        shown, beside = _beside(agents, results, shipped.values() if precision is None else ())
-        tunings = _tunings(found, shown)
-        table = summarise(suite, shown, results + beside, weighting=weighting, tunings=tunings, pilot=pilot)
+        shown, others = beside(agents, results, shipped.values() if precision is None else ())
+        tunings = tunings_of(found, shown)
+        table = summarise(suite, shown, results + others, weighting=weighting, tunings=tunings, pilot=pilot)
         table.kept = found.path is not None
     if precision is not None:
         table.precision_asked = precision
@@ -200,16 +199,16 @@ def rescore(
     found = load_suite(suite) if isinstance(suite, str) else suite
     import_modules(imports)
     with Store(store, readonly=True) as opened:
-        lives, left_out = _stored(opened, found, relabel, agents)
+        lives, left_out = stored_lives(opened, found, relabel, agents)
         asked = list(agents) if agents is not None else [life.cell.agent for life in lives]
-        asked = list({_identity(agent): agent for agent in reversed(asked)}.values())[::-1]
-        results = _of(asked, lives)
+        asked = list({identity(agent): agent for agent in reversed(asked)}.values())[::-1]
+        results = lives_of(asked, lives)
         for agent in [None] if agents is None else asked:
-            _require_lives(agent, results, found, suite, store, left_out)
-        shipped = _shipped(found, relabel) if reference else {}
-        shown, beside = _beside(asked, results, shipped.values())
-        tunings, pilot = _tunings(opened, shown), opened.pilot(_title(found))
-        table = summarise(found, shown, results + beside, weighting=weighting, tunings=tunings, pilot=pilot)
+            require_lives(agent, results, found, suite, store, left_out)
+        shipped = shipped_lives(found, relabel) if reference else {}
+        shown, others = beside(asked, results, shipped.values())
+        tunings, pilot = tunings_of(opened, shown), opened.pilot(_title(found))
+        table = summarise(found, shown, results + others, weighting=weighting, tunings=tunings, pilot=pilot)
     table.stored, table.kept, table.left_out = len(results), True, left_out
     table.seconds = time.perf_counter() - began
     table.machine = machine()
@@ -244,19 +243,19 @@ def compare(
     found = load_suite(suite) if isinstance(suite, str) else suite
     import_modules(imports)
     pair = [first, second]
-    require(_identity(first) != _identity(second), f"two agents are compared, got {first} twice")
-    lives = list(_shipped(found, relabel).values())
+    require(identity(first) != identity(second), f"two agents are compared, got {first} twice")
+    lives = list(shipped_lives(found, relabel).values())
     tunings: dict[str, Tuning] = {}
     left_out: dict[str, int] = {}
     pilot = None
     if store is not None:
         with Store(store, readonly=True) as opened:
-            stored, left_out = _stored(opened, found, relabel, pair)
+            stored, left_out = stored_lives(opened, found, relabel, pair)
             lives = stored + lives
-            tunings, pilot = _tunings(opened, pair), opened.pilot(_title(found))
-    results = _of(pair, lives)
+            tunings, pilot = tunings_of(opened, pair), opened.pilot(_title(found))
+    results = lives_of(pair, lives)
     for agent in pair:
-        _require_lives(agent, results, found, suite, store, left_out)
+        require_lives(agent, results, found, suite, store, left_out)
     table = summarise(found, pair, results, weighting=weighting, tunings=tunings, pilot=pilot)
     table.left_out = left_out
     return table
@@ -336,124 +335,3 @@ def _lived(values: NDArray[np.float64]) -> list[int]:
 
 def _title(suite: Suite) -> str:
     return f"{suite.name} v{suite.version}"
-
-
-def _stored(
-    store: Store, suite: Suite, relabel: bool, agents: Sequence[str] | None
-) -> tuple[list[CellResult], dict[str, int]]:
-    """Returns the lives in a store that are those of the suite, and how many of the agents' are left out, by reason.
-
-    A life is left out if its agent or environment has changed since, and no later one has taken its place. Lives in
-    other environments or of other lengths belong to other suites.
-    """
-    valid, stale = _sorted_out(store.results(), suite, relabel)
-    wanted = None if agents is None else {_identity(agent) for agent in agents}
-    left_out: Counter[str] = Counter()
-    for cell, reason in stale.items():
-        if wanted is None or _identity(cell.agent) in wanted:
-            left_out[reason] += 1
-    return list(valid.values()), dict(left_out)
-
-
-def _sorted_out(
-    stored: Iterable[tuple[str, CellResult]], suite: Suite, relabel: bool
-) -> tuple[dict[str, CellResult], dict[Cell, str]]:
-    """Returns the lives, by key, that are still those of the suite: its cycles, and its environments as they are now;
-    and of cells that have but lives of other times, why.
-
-    So must be the agents, except one that is not installed any more. Of its lives in one cell the latest counts.
-    """
-    latest: dict[Cell, tuple[str, CellResult]] = {}
-    stale: dict[Cell, str] = {}
-    for key, result in stored:
-        cell = result.cell
-        if suite.cycles.get(cell.environment) != cell.cycles or cell.relabel != relabel:
-            continue
-        current = result.description_hash == description_hash(find_row(cell.environment))
-        same = current
-        with contextlib.suppress(AixiError):  # where there is no such agent here, or no such option
-            same = cell_key(cell) == key
-        if not same:
-            what = f"agent {cell.agent}" if current else f"environment {cell.environment}"
-            stale[cell] = f"{what} has changed since"
-        elif cell not in latest or latest[cell][1].ended < result.ended:
-            latest[cell] = key, result
-    return dict(latest.values()), {cell: why for cell, why in stale.items() if cell not in latest}
-
-
-def _of(agents: Sequence[str], lives: Iterable[CellResult]) -> list[CellResult]:
-    """Returns the lives of agents, whose words for a configuration theirs become; one a cell."""
-    words = {_identity(agent): agent for agent in agents}
-    found: dict[Cell, CellResult] = {}
-    for life in lives:
-        agent = words.get(_identity(life.cell.agent))
-        if agent is not None:
-            cell = msgspec.structs.replace(life.cell, agent=agent)
-            found.setdefault(cell, msgspec.structs.replace(life, cell=cell))
-    return list(found.values())
-
-
-def _require_lives(
-    agent: str | None,
-    lives: Iterable[CellResult],
-    suite: Suite,
-    named: str | Suite,
-    store: str | os.PathLike[str] | None,
-    left_out: Mapping[str, int],
-) -> None:
-    """Refuses an agent without a life, or an empty store."""
-    if any(agent in (None, life.cell.agent) for life in lives):
-        return
-    if agent is not None:
-        full_options(agent)  # a slip of the pen is the likelier reason
-    text = named if isinstance(named, str) else suite.name
-    others = "".join(f"; {number} lives are left out, since {why}" for why, number in left_out.items())
-    raise InvalidValueError(
-        f"{'the reference' if store is None else store} holds no life of "
-        f"{'' if agent is None else f'{agent} in '}suite {suite.name} v{suite.version}; run "
-        f"aixi score {agent or 'AGENT'} --suite {text} --store {store or 'FILE'}, or give another --suite{others}"
-    )
-
-
-def _shipped(suite: Suite, relabel: bool) -> dict[str, CellResult]:
-    """Returns the lives that come with the package for a suite, by key."""
-    path = _REFERENCE / f"{suite.name}.sqlite"
-    if not path.exists() or suite.name not in suite_names() or suite != load_suite(suite.name):
-        return {}
-    with Store(path, readonly=True) as store:
-        return _sorted_out(store.results(), suite, relabel)[0]
-
-
-def _beside(
-    agents: Sequence[str], results: Sequence[CellResult], shipped: Iterable[CellResult]
-) -> tuple[list[str], list[CellResult]]:
-    """Returns the agents of a table, those of shipped lives that were not asked for among them, and their lives."""
-    asked = [_identity(agent) for agent in agents]
-    seeds = {result.cell.seed for result in results}
-    beside = [result for result in shipped if result.cell.seed in seeds and _identity(result.cell.agent) not in asked]
-    return list(dict.fromkeys([*agents, *(result.cell.agent for result in beside)])), beside
-
-
-def _tunings(store: Store, agents: Iterable[str]) -> dict[str, Tuning]:
-    """Returns what is on record of the search for each agent's configuration; the sum of several searches."""
-    records = store.tunings()
-    found: dict[str, Tuning] = {}
-    for agent in agents:
-        mine = [record.tuning for record in records if _identity(record.agent) == _identity(agent)]
-        if mine:
-            found[agent] = Tuning(
-                suite=", ".join(dict.fromkeys(tuning.suite for tuning in mine)),
-                configurations=sum(tuning.configurations for tuning in mine),
-                cells=sum(tuning.cells for tuning in mine),
-                cycles=sum(tuning.cycles for tuning in mine),
-                seconds=math.fsum(tuning.seconds for tuning in mine),
-            )
-    return found
-
-
-def _identity(agent: str) -> tuple[object, ...]:
-    """Returns what two texts of one agent share; of an agent that is not installed any more, the text itself."""
-    try:
-        return configuration(agent)
-    except AixiError:
-        return (agent,)

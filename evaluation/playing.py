@@ -10,7 +10,7 @@ import numpy as np
 
 from aixi.environments import EnvironmentRow
 from aixi.errors import InvalidValueError, StateFileError, at_least, require
-from aixi.evaluation.cells import _shipped
+from aixi.evaluation.kept import shipped_lives
 from aixi.evaluation.person import SEE, Guide, Left, Person
 from aixi.evaluation.records import CellResult, curve_points
 from aixi.evaluation.runner import LifeFaultError, RunResult, run
@@ -196,7 +196,7 @@ def _shipped_lives(row: EnvironmentRow, result: RunResult) -> dict[str, list[Cel
     found: dict[str, list[CellResult]] = {}
     suites = [suite for suite in map(load_suite, suite_names()) if suite.cycles.get(row.name, 0) >= result.cycles]
     for suite in sorted(suites, key=lambda suite: suite.cycles[row.name]):
-        for life in _shipped(suite, result.relabel).values():
+        for life in shipped_lives(suite, result.relabel).values():
             if life.cell.environment == row.name and life.fault is None:
                 found.setdefault(life.cell.agent, []).append(life)
         if found:

@@ -116,7 +116,7 @@ def test_novel_states_are_drawn_evenly_from_all() -> None:
     agent = born(PSRL(discount=0.5, prior=1.0), rewards=RewardRange.finite(0.0))
     agent.begin(0, {})
     solved: list[Any] = []
-    agent._solve = lambda process, discount, sweeps=None: solved.append(process)  # type: ignore[method-assign]
+    agent._solve = lambda process, discount, sweeps=None: solved.append(process)  # type: ignore[method-assign]  # a spy
     for _ in range(2000):
         agent._plan()
     following = np.array([process.following for process in solved])
@@ -135,7 +135,7 @@ def test_a_sample_lasts_a_cycle_longer_or_until_visits_double() -> None:
         plans.append(cycle)
         plan()
 
-    agent._plan = noted  # type: ignore[method-assign]
+    agent._plan = noted  # type: ignore[method-assign]  # a spy
     for cycle in range(300):
         action = agent.act()
         agent.observe(action, 0, 0.0, False, False)

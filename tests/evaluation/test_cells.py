@@ -10,7 +10,7 @@ import pytest
 
 from aixi.agents.registry import AGENTS
 from aixi.errors import InvalidValueError, UnknownNameError
-from aixi.evaluation import cells, records, schedule
+from aixi.evaluation import cells, kept, records, schedule
 from aixi.evaluation.cells import compare, load_result, rescore, score
 from aixi.evaluation.store import Store
 from aixi.evaluation.suite import Suite
@@ -135,11 +135,11 @@ def test_lives_of_an_environment_that_has_changed_are_not_its_own(tmp_path, monk
     score(["random"], suite, imports=["evaluation_agents"], store=path)
     assert rescore(path, suite).stored == 1
     score(["constant"], suite, imports=["evaluation_agents"], store=path)
-    monkeypatch.setattr(cells, "cell_key", lambda cell: "another" if cell.agent == "random" else records.cell_key(cell))
+    monkeypatch.setattr(kept, "cell_key", lambda cell: "another" if cell.agent == "random" else records.cell_key(cell))
     table = rescore(path, suite)
     assert (list(table.agents), table.left_out) == (["constant"], {"agent random has changed since": 1})
     monkeypatch.setattr(records, "description_hash", lambda row: "another")
-    monkeypatch.setattr(cells, "description_hash", lambda row: "another")
+    monkeypatch.setattr(kept, "description_hash", lambda row: "another")
     with pytest.raises(InvalidValueError, match="holds no life of suite tests v1"):
         rescore(path, suite)
 
@@ -156,7 +156,7 @@ def test_only_cells_without_a_valid_successor_are_left_out(tmp_path, monkeypatch
     now = records.cell_key
     # Of random seed 1 is there in its present version, of constant none is.
     changed = [life.cell for life in lives if life.cell.agent == "constant" or life.cell.seed == 0]
-    monkeypatch.setattr(cells, "cell_key", lambda cell: "another" if cell in changed else now(cell))
+    monkeypatch.setattr(kept, "cell_key", lambda cell: "another" if cell in changed else now(cell))
     why = "agent {} has changed since"
     assert rescore(path, suite, agents=["random"]).left_out == {why.format("random"): 1}
     assert rescore(path, suite).left_out == {why.format("random"): 1, why.format("constant"): 2}

@@ -25,7 +25,7 @@ from aixi.agents.percepts import ActionCodec
 from aixi.agents.registry import make_agent
 from aixi.environments import ENVIRONMENTS, make
 from aixi.errors import AixiError, InvalidValueError, StateFileError, UnsupportedSpaceError
-from aixi.evaluation.cells import _shipped
+from aixi.evaluation.kept import shipped_lives
 from aixi.evaluation.person import names_in
 from aixi.evaluation.playing import play
 from aixi.evaluation.records import curve_points
@@ -73,7 +73,7 @@ def test_a_person_who_types_one_key_lives_as_the_constant_agent(environment, see
 def test_a_life_as_long_as_those_of_the_reference_is_one_of_them():
     suite = load_suite("core")
     played, _ = live("aixi/CoinFlip-v0", "0" * 2000, cycles=2000, seed=4)
-    lives = [life for life in _shipped(suite, True).values() if life.cell.environment == "aixi/CoinFlip-v0"]
+    lives = [life for life in shipped_lives(suite, True).values() if life.cell.environment == "aixi/CoinFlip-v0"]
     assert [played.run.percept_hash] == [
         life.percept_hash for life in lives if life.cell.agent == "constant" and life.cell.seed == 4
     ]
@@ -94,7 +94,7 @@ def test_lives_of_agents_are_cut_off_where_the_person_stops():
     (level,) = (level for level in played.levels if level.name == "constant")
     lives = [
         life
-        for life in _shipped(load_suite("core"), True).values()
+        for life in shipped_lives(load_suite("core"), True).values()
         if (life.cell.environment, life.cell.agent) == ("aixi/Tiger-v0", "constant")
     ]
     # The curve of a life of 10,000 cycles has a point every 64.

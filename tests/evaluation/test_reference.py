@@ -2,13 +2,13 @@
 
 import pytest
 
-from aixi.evaluation import cells, load_suite, rescore, score
+from aixi.evaluation import kept, load_suite, rescore, score
 from aixi.evaluation.runner import run
 
 
 @pytest.fixture(scope="module")
 def shipped():
-    return cells._shipped(load_suite("core"), True)
+    return kept.shipped_lives(load_suite("core"), True)
 
 
 def test_every_life_of_the_suite_is_there(shipped):
@@ -43,5 +43,5 @@ def test_nothing_of_them_is_lived_again():
 
 
 def test_they_can_be_reported_by_themselves():
-    table = rescore(cells._REFERENCE / "core.sqlite", "core")
+    table = rescore(kept.REFERENCE / "core.sqlite", "core")
     assert table.agents["mc-aixi-ctw"].score.low > max(table.agents[name].score.high for name in ("random", "constant"))
