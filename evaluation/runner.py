@@ -175,6 +175,11 @@ def run(
     saved = None if resume is None else load_state(resume)
     if saved is not None:
         identity = _agree(identity, saved, str(resume))
+        if agent is None and identity["agent"] not in AGENTS:
+            raise StateFileError(
+                f"{resume} holds a life of {identity['agent']}, which no agent of this name can go on with; give the "
+                "agent again, or use aixi play --resume where a person lived"
+            )
         cycles = saved["planned"] if cycles is None else cycles
     require(cycles is not None, "cycles must be given, unless a saved life is resumed")
     cycles = at_least("cycles", cycles or 0, 1)

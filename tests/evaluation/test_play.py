@@ -440,3 +440,10 @@ def test_interrupt_at_a_terminal_saves_the_life(tmp_path):
     assert "Traceback" not in person.shown
     rest, _ = live(None, "0" * 29, resume=state)
     assert rest.run.percept_hash == live("aixi/Tiger-v0", "0" * 30, cycles=30)[0].run.percept_hash
+
+
+def test_a_persons_life_is_no_life_to_run(tmp_path):
+    state = tmp_path / "life.npz"
+    play("aixi/CoinFlip-v0", cycles=2, source=io.StringIO("0\n1\n"), out=io.StringIO(), save=state)
+    with pytest.raises(StateFileError, match=r"holds a life of Person.*aixi play --resume where a person lived"):
+        run(None, None, resume=state)
