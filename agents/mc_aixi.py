@@ -2,36 +2,59 @@
 
 import tomllib
 from abc import abstractmethod
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Protocol
 
-import gymnasium
 import numpy as np
+from numpy.typing import NDArray
 
-from aixi.agents.base import ActionMask, Agent, Boundary, Hints, RewardRange, boundary_of
-from aixi.agents.codes import chosen_codes, code_option
-from aixi.agents.percepts import ActionCodec, PerceptCodec
-from aixi.agents.planning import UCB_CONSTANT, MaskRule, RewardCode, RhoUCT, SearchResult, allowed_actions, check_search
-from aixi.errors import InvalidValueError, at_least, require
+from aixi.agents.base import ActionMask, Hints, RewardRange
+from aixi.agents.percept_agent import PerceptAgent
+from aixi.agents.planning import UCB_CONSTANT, MaskRule, RewardCode, RhoUCT, SearchResult, check_search
+from aixi.errors import InvalidValueError, at_least
 from aixi.predictors.factored import FactoredContextTreeModel
 from aixi.predictors.model import EnvironmentModel
 from aixi.state import State
 
 SIMULATIONS = 100
 """Default search budget of a cycle."""
-_LAST_EXPLORATION = 0.01
-"""What a schedule tied to the life leaves of the first exploration rate at half the life."""
 
 
-class MCAIXI(Agent):
+class Planner(Protocol):
+    """What an agent asks of a search over its model.
+
+    Attributes:
+        reward_range: of a real cycle; set anew where it is learnt.
+    """
+
+    reward_range: RewardRange
+
+    def search(self, models: Sequence[EnvironmentModel], mask: ActionMask | None = None) -> SearchResult:
+        """Searches from the present history; the models are left as they were."""
+
+    def advance(self, action: int, words: NDArray[np.uint64]) -> None:
+        """Moves on behind a real action and percept."""
+
+    def forget(self) -> None:
+        """Drops what was found so far, because the model has changed."""
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """Totals of the planner's life: `simulations`, `percepts` and `invalid_rewards` drawn."""
+
+    def state_dict(self) -> State:
+        """Returns everything needed to go on exactly; arrays are copies."""
+
+    def load_state_dict(self, state: State) -> None:
+        """Goes on from a state."""
+
+
+class MCAIXI(PerceptAgent):
     """Learns a model of the environment from its percepts and acts by rho-UCT search in it.
 
-    Each cycle it explores, that is acts at random, with a probability that decays, and otherwise searches. It learns
-    from every real percept. Where lives have episodes, the percept that ends one holds the observation that begins
-    the next, the reward of the last cycle and an end bit, so that every action is followed by exactly one percept.
-    The first observation of the life is learnt as a percept of the reward nearest 0, or where no
-    rewards are declared of that which comes first.
+    It learns from every real percept; how its life is one stream of them, and how it explores, says `PerceptAgent`.
 
     Args:
         horizon: cycles that the search looks ahead.
@@ -68,13 +91,15 @@ class MCAIXI(Agent):
         if simulations is None and milliseconds is None:
             simulations = SIMULATIONS
         check_search(horizon, simulations, milliseconds, ucb_constant, threads)
-        require(0.0 <= exploration <= 1.0, f"exploration must be within [0, 1], got {exploration}")
-        require(
-            exploration_decay is None or 0.0 < exploration_decay <= 1.0,
-            f"exploration_decay must be within (0, 1], got {exploration_decay}",
+        super().__init__(
+            exploration=exploration,
+            exploration_decay=exploration_decay,
+            observation_bits=observation_bits,
+            reward_bits=reward_bits,
+            reward_offset=reward_offset,
+            codes=codes,
         )
-        self.exploration, self.exploration_decay, self.codes = exploration, exploration_decay, code_option(codes)
-        self._search = {
+        self._search: dict[str, Any] = {
             "horizon": horizon,
             "simulations": simulations,
             "milliseconds": milliseconds,
@@ -83,35 +108,33 @@ class MCAIXI(Agent):
             "threads": threads,
         }
         self._threads = threads
-        self._codes = {
-            "observation_bits": observation_bits,
-            "reward_bits": reward_bits,
-            "reward_offset": reward_offset,
-        }
         self.last_search: SearchResult | None = None
 
     @abstractmethod
-    def make_model(self, actions: int, percept_bits: int, seed: np.random.SeedSequence) -> EnvironmentModel:
-        """Returns a fresh model for so many actions and percepts of that width."""
+    def make_model(self, actions: int, layout: tuple[int, ...], seed: np.random.SeedSequence) -> EnvironmentModel:
+        """Returns a fresh model.
 
-    def reset(
+        Args:
+            actions: number of actions.
+            layout: widths in bits of the parts of a percept, in order; see `PerceptCodec.layout`.
+            seed: the only source of the model's randomness.
+        """
+
+    def make_planner(
         self,
-        observation_space: gymnasium.Space[Any],
-        action_space: gymnasium.Space[Any],
+        actions: int,
+        percept_bits: int,
+        reward: RewardCode,
         reward_range: RewardRange,
         seed: np.random.SeedSequence,
-        *,
-        cycles: int | None = None,
-        episodic: bool = False,
-        hints: Hints | None = None,
-    ) -> None:
-        hints = hints or Hints()
-        model_seed, planner_seed, choice_seed = seed.spawn(3)
-        self._action = ActionCodec(action_space)
-        codes = chosen_codes(observation_space, hints, self.codes)
-        self._codec = PerceptCodec(observation_space, reward_range, episodic=episodic, codes=codes, **self._codes)  # type: ignore[arg-type]  # a dict of its keywords
+        rule: MaskRule | None,
+    ) -> Planner:
+        """Returns a fresh planner; its arguments are those of `RhoUCT`, which it is unless overridden."""
+        return RhoUCT(actions, percept_bits, reward, reward_range, seed, rule=rule, **self._search)
+
+    def start(self, hints: Hints, model_seed: np.random.SeedSequence, choice_seed: np.random.SeedSequence) -> None:
         codec, actions = self._codec, self._action.count
-        model = self.make_model(actions, codec.percept_bits, model_seed)
+        model = self.make_model(actions, codec.layout, model_seed)
         self._models = [model, *(model.copy() for _ in range(1, self._threads))]
         reward = RewardCode(
             np.array([codec.observation_bits, codec.reward_bits], np.int64),
@@ -120,74 +143,37 @@ class MCAIXI(Agent):
         )
         masks = None if hints.mask is None else codec.mask_table(actions, hints.mask, hints.mask_part, hints.labels)
         self._masked = "" if hints.mask is None else "; masked in the search" if masks else "; masked at its root"
-        self._planner = RhoUCT(
-            actions,
-            codec.percept_bits,
-            reward,
-            RewardRange(codec.rewards.low, codec.rewards.high),
-            planner_seed,
-            rule=None if masks is None else MaskRule(np.array(masks[:2], np.int64), masks[2]),
-            **self._search,  # type: ignore[arg-type]
-        )
-        self._rng = np.random.default_rng(choice_seed)
-        tied = 1.0 if cycles is None else _LAST_EXPLORATION ** (2.0 / cycles)
-        self._decay = tied if self.exploration_decay is None else self.exploration_decay
-        self._ending: tuple[int, float, Boundary] | None = (
-            None  # action and reward of a cycle whose percept is not complete
-        )
-        self._born = False
-        self._cycle, self._percepts, self._percept_bits = 0, 0, 0.0
+        rule = None if masks is None else MaskRule(np.array(masks[:2], np.int64), masks[2])
+        known = RewardRange(codec.rewards.low, codec.rewards.high)
+        self._planner = self.make_planner(actions, codec.percept_bits, reward, known, choice_seed, rule)
+        self._percepts, self._percept_bits = 0, 0.0
         self.last_search = None
 
-    def begin(self, observation: Any, info: dict[str, Any]) -> None:
-        if self._ending is not None:
-            action, reward, boundary = self._ending
-            self._ending = None
-            self._learn(action, observation, reward, boundary)
-        elif not self._born:
-            words = self._codec.encode_first(observation)
+    def choose(self, allowed: ActionMask) -> int:
+        self.last_search = self._planner.search(self._models, allowed)
+        return self.last_search.action
+
+    def learn(self, action: int | None, words: NDArray[np.uint64], reward: float) -> None:
+        if action is None:
             for model in self._models:
                 model.update(words)
-        self._born = True
-
-    def act(self, mask: ActionMask | None = None) -> Any:
-        allowed = allowed_actions(self._action.count, mask)
-        rate = self.exploration_rate
-        self._cycle += 1
-        if self._rng.random() < rate:
-            choices = np.flatnonzero(allowed)
-            index = int(choices[self._rng.integers(choices.size)])
-        else:
-            self.last_search = self._planner.search(self._models, allowed)
-            index = self.last_search.action
-        return self._action.decode(index)
-
-    def observe(self, action: Any, observation: Any, reward: float, terminated: bool, truncated: bool) -> None:
-        index, boundary = self._action.encode(action), boundary_of(terminated, truncated)
-        if boundary:
-            self._ending = (index, reward, boundary)
-        else:
-            self._learn(index, observation, reward, boundary)
-
-    def _learn(self, action: int, observation: Any, reward: float, boundary: Boundary) -> None:
+            return
         rewards = self._codec.rewards
-        words = self._codec.encode(observation, reward, boundary)
         if (rewards.low, rewards.high) != (self._planner.reward_range.low, self._planner.reward_range.high):
             self._planner.reward_range = RewardRange(rewards.low, rewards.high)
+        version = self._models[0].version
         for model in self._models:
             model.condition(action)
             bits = model.update(words)
         self._percepts += 1
         self._percept_bits += bits
         self._planner.advance(action, words)
-
-    @property
-    def exploration_rate(self) -> float:
-        """Probability that the next action is random."""
-        return self.exploration * self._decay**self._cycle
+        if self._models[0].version != version:  # what was found in the model as it was holds no longer
+            self._planner.forget()
 
     def coding(self) -> dict[str, str]:
-        return self._codec.words_of_coding() | {"action": self._action.words + self._masked}
+        coding = super().coding()
+        return coding | {"action": coding["action"] + self._masked}
 
     def diagnostics(self) -> dict[str, float]:
         totals = self._planner.totals
@@ -201,15 +187,9 @@ class MCAIXI(Agent):
         }
 
     def state_dict(self) -> State:
-        return {
+        return super().state_dict() | {
             "models": [model.state_dict() for model in self._models],
             "planner": self._planner.state_dict(),
-            "codec": self._codec.state_dict(),
-            "rng": self._rng.bit_generator.state,
-            "ending": None if self._ending is None else (*self._ending[:2], int(self._ending[2])),
-            "born": self._born,
-            "decay": self._decay,
-            "cycle": self._cycle,
             "percepts": self._percepts,
             "percept_bits": self._percept_bits,
         }
@@ -217,15 +197,11 @@ class MCAIXI(Agent):
     def load_state_dict(self, state: State) -> None:
         if len(state["models"]) != self._threads:
             raise InvalidValueError(f"the state is of {len(state['models'])} threads, this agent has {self._threads}")
+        super().load_state_dict(state)
         for model, saved in zip(self._models, state["models"], strict=True):
             model.load_state_dict(saved)
         self._planner.load_state_dict(state["planner"])
-        self._codec.load_state_dict(state["codec"])
         self._planner.reward_range = RewardRange(self._codec.rewards.low, self._codec.rewards.high)
-        self._rng.bit_generator.state = state["rng"]
-        ending = state["ending"]
-        self._ending = None if ending is None else (ending[0], ending[1], Boundary(ending[2]))
-        self._born, self._decay, self._cycle = state["born"], state["decay"], state["cycle"]
         self._percepts, self._percept_bits = state["percepts"], state["percept_bits"]
 
 
@@ -289,8 +265,8 @@ class MCAIXICTW(MCAIXI):
         self.depth, self.estimator = at_least("depth", depth, 1), estimator
         FactoredContextTreeModel(1, 1, depth=depth, estimator=estimator)  # refuses what it cannot be made of
 
-    def make_model(self, actions: int, percept_bits: int, seed: np.random.SeedSequence) -> EnvironmentModel:
-        return FactoredContextTreeModel(actions, percept_bits, depth=self.depth, estimator=self.estimator)
+    def make_model(self, actions: int, layout: tuple[int, ...], seed: np.random.SeedSequence) -> EnvironmentModel:
+        return FactoredContextTreeModel(actions, sum(layout), depth=self.depth, estimator=self.estimator)
 
     @classmethod
     def preset(cls, environment: str) -> dict[str, Any]:

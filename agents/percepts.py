@@ -55,6 +55,8 @@ class PerceptCodec:
         reward_bits: width of the reward, in bits; it starts at bit `observation_bits`.
         percept_bits: width of a percept, in bits.
         words: number of 64-bit words that a percept takes.
+        layout: widths in bits of the parts of a percept, in order: the observation's components, the reward, and
+            where lives have episodes the boundary; their sum is `percept_bits`, and a part may take none.
 
     Raises:
         UnsupportedSpaceError: if the observation space has no percept code.
@@ -64,8 +66,8 @@ class PerceptCodec:
         Tiger: 2 bits of observation, then the reward plus 100 in 7 bits.
 
         >>> tiger = PerceptCodec(spaces.Discrete(3), RewardRange.finite(-100, -1, 10), reward_offset=100)
-        >>> tiger.observation_bits, tiger.reward_bits, tiger.percept_bits
-        (2, 7, 9)
+        >>> tiger.observation_bits, tiger.reward_bits, tiger.percept_bits, tiger.layout
+        (2, 7, 9, (2, 7))
         >>> words = tiger.encode(2, -1.0)
         >>> bin(int(words[0]))
         '0b110001110'
@@ -96,6 +98,7 @@ class PerceptCodec:
         self.reward_bits = self.rewards.bits
         self._end = self.observation_bits + self.reward_bits
         self.percept_bits = self._end + _BOUNDARY_BITS * episodic
+        self.layout = (*self.component_bits, self.reward_bits, *((_BOUNDARY_BITS,) if episodic else ()))
         self.words = -(-self.percept_bits // 64)
         self._shifts = tuple(accumulate(self.component_bits, initial=0))[:-1]
         # A lone Discrete is by far the commonest observation: it goes past the walk over nested spaces.

@@ -41,6 +41,17 @@ AGENTS: Registry[AgentSpec] = Registry(
         "Monte Carlo AIXI: context trees and rho-UCT search (Veness et al. 2011)",
         version=2,
     ),
+    AgentSpec(
+        "mc-aixi-transformer",
+        "aixi.agents.mc_aixi_networks:MCAIXITransformer",
+        "Monte Carlo AIXI over a Transformer that learns online",
+    ),
+    AgentSpec("mc-aixi-lstm", "aixi.agents.mc_aixi_networks:MCAIXILSTM", "Monte Carlo AIXI over a recurrent network"),
+    AgentSpec(
+        "mc-aixi-mix", "aixi.agents.mc_aixi_networks:MCAIXIMix", "Monte Carlo AIXI over a Transformer and context trees"
+    ),
+    AgentSpec("self-aixi", "aixi.agents.self_aixi:SelfAIXI", "predicts its own actions; no search (Catt et al. 2023)"),
+    AgentSpec("aiqi", "aixi.agents.aiqi:AIQI", "predicts its returns; no model, no search (Kim and Lee 2026)"),
     AgentSpec("aixi-mdp", "aixi.agents.bayes_mdp:AIXIMDP", "expectimax by Dirichlet counts of a Markov process"),
     AgentSpec("psrl", "aixi.agents.bayes_mdp:PSRL", "follows the optimal plan of a process sampled from the posterior"),
     AgentSpec("r-max", "aixi.agents.bayes_mdp:RMax", "takes what it does not know for the best (Brafman et al. 2002)"),

@@ -120,7 +120,7 @@ class TrueModelAgent(MCAIXI):
         super().__init__(**options)
         self._model = model
 
-    def make_model(self, actions: int, percept_bits: int, seed: np.random.SeedSequence) -> EnvironmentModel:
+    def make_model(self, actions: int, layout: tuple[int, ...], seed: np.random.SeedSequence) -> EnvironmentModel:
         return self._model.copy()
 
 

@@ -8,7 +8,7 @@ from typing import NoReturn
 import typer
 
 from aixi.errors import AixiError
-from aixi.evaluation.commands import authors, lists, lives, play, scores
+from aixi.evaluation.commands import authors, experiments, lists, lives, play, pretrain, scores
 from aixi.evaluation.commands.shared import INTERRUPTED
 
 _WRONG = 2
@@ -28,6 +28,8 @@ _VERBS: dict[str, Callable[..., None]] = {  # in the order of the help
     "report": scores.report_command,
     "compare": scores.compare_command,
     "tune": scores.tune_command,
+    "pretrain": pretrain.pretrain_command,
+    "experiment": experiments.experiment_command,
     "complexity": lists.complexity_command,
     "agents": lists.agents_command,
     "envs": lists.envs_command,

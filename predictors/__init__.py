@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from aixi.predictors.factored import FactoredContextTreeModel, FactoredContextTreeWeighting
     from aixi.predictors.mixture import MixturePredictor
     from aixi.predictors.model import EnvironmentModel, implements, source_tag
+    from aixi.predictors.model_mixture import ModelMixture
+    from aixi.predictors.neural.model import NeuralModel
+    from aixi.predictors.neural.predictor import NeuralPredictor
     from aixi.predictors.registry import PREDICTORS, PredictorSpec, make_predictor
-    from aixi.predictors.transformer import FrozenTransformer, FrozenTransformerModel
+    from aixi.predictors.switching_mixture import SwitchingMixture
 
 __all__ = [
     "PREDICTORS",
@@ -22,11 +25,13 @@ __all__ = [
     "EnvironmentModel",
     "FactoredContextTreeModel",
     "FactoredContextTreeWeighting",
-    "FrozenTransformer",
-    "FrozenTransformerModel",
     "MixturePredictor",
+    "ModelMixture",
+    "NeuralModel",
+    "NeuralPredictor",
     "Predictor",
     "PredictorSpec",
+    "SwitchingMixture",
     "implements",
     "make_predictor",
     "source_tag",
@@ -40,7 +45,10 @@ __getattr__ = exported_from(
         "factored": ("FactoredContextTreeModel", "FactoredContextTreeWeighting"),
         "mixture": ("MixturePredictor",),
         "model": ("EnvironmentModel", "implements", "source_tag"),
+        "model_mixture": ("ModelMixture",),
         "registry": ("PREDICTORS", "PredictorSpec", "make_predictor"),
-        "transformer": ("FrozenTransformer", "FrozenTransformerModel"),
+        "switching_mixture": ("SwitchingMixture",),
+        "neural.model": ("NeuralModel",),
+        "neural.predictor": ("NeuralPredictor",),
     },
 )

@@ -5,6 +5,7 @@ owns, so that results depend on neither threads nor Numba's hidden global genera
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -12,6 +13,8 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic, overload
 from numpy.typing import NDArray
+
+from aixi.predictors.source_hash import suite_digest
 
 Integer: TypeAlias = int | np.int64
 """What counts and positions are: Python's integers, or NumPy's where an array holds them."""
@@ -21,11 +24,49 @@ F = TypeVar("F", bound=Callable[..., Any])
 # Kernels hold no references: counting them costs an atomic operation for every array that a function touches, a
 # third of the time of a context-tree update. So they allocate nothing; what they need is given to them. Divisions
 # follow IEEE 754, without Python's check for zero.
-kernel: Callable[[F], F] = njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+_PLAIN = {"nogil": True, "error_model": "numpy", "_nrt": False}
+KERNEL_OPTIONS = _PLAIN | {"forceinline": True}
+# Sums of floats vectorise only if they may be associated anew, the greatest of floats only if none is NaN. How they
+# are associated is settled when the kernel is compiled, not when it runs.
+_FAST = {"fastmath": {"reassoc", "contract", "arcp", "nsz", "nnan"}}
+
+
+def _compiler(options: dict[str, Any]) -> Callable[[F], F]:
+    """Returns a decorator that compiles a function, and keeps what it made on disk.
+
+    Numba takes what it finds there for up to date if the function's own file has not changed. A kernel may call
+    kernels of other files, or hold what was inlined from them: so it is bound to the sources of all kernels of the
+    suite. What it finds may also name a model's class that is not there any more: then it is compiled anew.
+    """
+    compile = njit(cache=True, **options)
+
+    def decorate(function: F) -> F:
+        compiled = compile(function)
+        if compiled is not function:  # else compilation is switched off
+            index = compiled._cache._cache_file
+            index._version = f"{index._version} {suite_digest().hex()}"  # compared before all else is read
+            index._load_index = partial(_readable, index._load_index)
+        return compiled
+
+    return decorate
+
+
+def _readable(load: Callable[[], dict[Any, Any]]) -> dict[Any, Any]:
+    """Returns what is found on disk; nothing, if it names what cannot be imported."""
+    try:
+        return load()
+    except (ImportError, AttributeError):
+        return {}
+
+
+kernel = _compiler(_PLAIN)
 """Compiles a function that is called from Python, or is too large to be worth inlining."""
-inlined: Callable[[F], F] = njit(cache=True, nogil=True, error_model="numpy", _nrt=False, forceinline=True)
+inlined = _compiler(KERNEL_OPTIONS)
 """Compiles a function that disappears into its callers."""
-KERNEL_OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False, "forceinline": True}
+float_kernel = _compiler(_PLAIN | _FAST)
+"""`kernel` for arithmetic in single precision whose last bit matters less than its speed."""
+float_inlined = _compiler(KERNEL_OPTIONS | _FAST)
+"""`inlined` for such arithmetic."""
 
 _MASK = 0xFFFF_FFFF_FFFF_FFFF
 _GAMMA = 0x9E37_79B9_7F4A_7C15

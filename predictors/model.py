@@ -10,6 +10,12 @@ A compiled model is a `NamedTuple` of arrays. Five operations are found by its c
 | `mark(model) -> mark` | a token for the present state |
 | `rewind(model, mark)` | undoes everything conditioned on and sampled since, bit for bit |
 
+A model that has learnt from searches may offer a sixth, for planners that ask for it:
+
+| operation | what it does |
+|---|---|
+| `evaluate(model, prior) -> value` | writes a policy over the actions into `prior` and returns a value, both now |
+
 A percept is `percept_bits` bits packed in `words`, uint64[ceil(percept_bits / 64)], bit i of the percept in bit
 i % 64 of word i // 64; bits above the percept are zero. `rng` is the generator of `aixi.predictors.intrinsics`.
 
@@ -19,14 +25,15 @@ empty record array whose dtype is named after a hash of the code. Numba keys its
 by the time stamp of the planner's own file, so without the tag an edited model would silently run its old code, and
 two classes of one name would share whichever was compiled first.
 
-A kernel that calls kernels of another file must take a model, so that its cache entry changes with that file.
+The suite's own kernels carry a hash of all its kernels besides (`aixi.predictors.intrinsics.kernel`). A kernel of a
+plug-in that calls kernels of another file of its own must take a model, so that its cache entry changes with that file.
 """
 
 import hashlib
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from functools import cache, singledispatch
+from functools import singledispatch
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,31 +43,10 @@ from numpy.typing import NDArray
 
 from aixi.errors import InvalidValueError, require
 from aixi.predictors.intrinsics import KERNEL_OPTIONS, Integer, kernel
+from aixi.predictors.source_hash import digest, home, suite_digest
 from aixi.state import State
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-# The folders of this suite that hold kernels, in a checkout as in an installed package.
-_KERNELS = tuple(Path(__file__).resolve().parents[1] / folder for folder in ("predictors", "agents/planning"))
-
-
-def _home(file: str) -> Path:
-    """Returns the outermost package that a file lies in, or the folder of a lone file."""
-    directory = Path(file).resolve().parent
-    while (directory / "__init__.py").exists() and (directory.parent / "__init__.py").exists():
-        directory = directory.parent
-    return directory
-
-
-@cache
-def _digest(directory: Path) -> bytes:
-    """Hash of every Python file under a package, or beside a lone file."""
-    package = (directory / "__init__.py").exists()
-    digest = hashlib.sha256()
-    for path in sorted(directory.rglob("*.py") if package else directory.glob("*.py")):
-        digest.update(str(path.relative_to(directory)).encode())
-        digest.update(path.read_bytes())
-    return digest.digest()
 
 
 def source_tag(*files: str) -> NDArray[Any]:
@@ -74,13 +60,13 @@ def source_tag(*files: str) -> NDArray[Any]:
         An array of no elements; its dtype is named after a hash of this suite's kernels and of those files, each
         with the Python files beside it, or with its outermost package where it lies in one.
     """
-    digest = hashlib.sha256(b"".join(map(_digest, _KERNELS)))
-    for directory in sorted(set(map(_home, files))):
-        digest.update(str(directory).encode())  # two classes of one name in two places are two types
-        digest.update(_digest(directory))
+    tag = hashlib.sha256(suite_digest())
+    for directory in sorted(set(map(home, files))):
+        tag.update(str(directory).encode())  # two classes of one name in two places are two types
+        tag.update(digest(directory))
     for file in sorted(Path(file).resolve() for file in files):
-        digest.update(str(file).encode())
-    return np.zeros(0, dtype=[(f"source_{digest.hexdigest()[:16]}", np.uint8)])
+        tag.update(str(file).encode())
+    return np.zeros(0, dtype=[(f"source_{tag.hexdigest()[:16]}", np.uint8)])
 
 
 def _missing(operation: str, model: Any) -> TypeError:
@@ -119,11 +105,20 @@ def rewind(model: Any, mark: int) -> None:
     raise _missing("rewind", model)
 
 
+@singledispatch
+def evaluate(model: Any, prior: NDArray[np.float64]) -> float:
+    """Writes a policy at the present state into `prior`, float64[actions], and returns the state's value.
+
+    The policy sums to 1. The value is the mean reward per cycle, as a fraction of the reward range.
+    """
+    raise _missing("evaluate", model)
+
+
 def implements(operation: Any, model_class: type) -> Callable[[F], F]:
     """Registers a function as an operation on a model class, as plain Python and for compiled callers.
 
     Args:
-        operation: one of the five operations of this module.
+        operation: an operation of this module.
         model_class: a `NamedTuple` class with a field made by `source_tag`.
 
     An implementation allocates nothing: what it works in is part of the model.
@@ -193,10 +188,13 @@ class EnvironmentModel(ABC):
     Attributes:
         actions: number of actions.
         percept_bits: width of a percept.
+        version: grows whenever learning changed what the model says of a history that it had read before, as a new
+            set of weights does; what a search found until then holds no longer.
     """
 
     actions: int
     percept_bits: int
+    version: int = 0
 
     @property
     @abstractmethod

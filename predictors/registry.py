@@ -1,6 +1,7 @@
 """The table of predictors."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from aixi.predictors.base import Predictor
@@ -15,11 +16,13 @@ class PredictorSpec:
         name: what users type.
         entry_point: `module:Class` of a `Predictor`.
         summary: one line.
+        options: arguments of the class that make it this predictor.
     """
 
     name: str
     entry_point: str
     summary: str
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 PREDICTORS: Registry[PredictorSpec] = Registry(
@@ -35,19 +38,31 @@ PREDICTORS: Registry[PredictorSpec] = Registry(
         "a tree a percept bit (Veness et al. 2011)",
     ),
     PredictorSpec(
-        "frozen-transformer",
-        "aixi.predictors.transformer:FrozenTransformer",
-        "one layer of random weights (Vaswani et al. 2017)",
+        "lstm",
+        "aixi.predictors.neural.predictor:NeuralPredictor",
+        "learns online (Hochreiter and Schmidhuber 1997)",
+        {"kind": "lstm"},
     ),
     PredictorSpec(
         "mixture",
         "aixi.predictors.mixture:MixturePredictor",
         "logistic mixing of byte contexts (Mahoney 2005)",
     ),
+    PredictorSpec(
+        "transformer",
+        "aixi.predictors.neural.predictor:NeuralPredictor",
+        "decoder-only, learns online (Vaswani et al. 2017)",
+    ),
+    PredictorSpec(
+        "switching-mixture",
+        "aixi.predictors.switching_mixture:SwitchingMixture",
+        "whichever of several has become the best (Herbster and Warmuth 1998)",
+    ),
 )
 
 
 def make_predictor(name: str, /, **options: Any) -> Predictor:
     """Makes a predictor by name; `options` are its constructor's arguments."""
-    predictor: Predictor = load_object(PREDICTORS[name].entry_point)(**options)
+    spec = PREDICTORS[name]
+    predictor: Predictor = load_object(spec.entry_point)(**{**spec.options, **options})
     return predictor

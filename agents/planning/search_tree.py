@@ -1,4 +1,4 @@
-"""The search tree of rho-UCT, and the compiled simulations that grow it.
+"""The search tree, and the compiled steps of the simulations that grow it.
 
 Decision nodes are rows; chance nodes are the columns of each row, one an action. Children follow their parents.
 """
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from aixi.agents.base import ActionMask
 from aixi.predictors.intrinsics import Integer, inlined, kernel, next_below
-from aixi.predictors.model import condition, mark, rewind, sample
+from aixi.predictors.model import condition, sample
 
 ROOT, NO_NODE = 0, -1
 # Fields of `SearchTree.totals`.
@@ -28,6 +28,8 @@ class SearchTree(NamedTuple):
         values: float64[N, A], V(h a), mean reward per remaining cycle.
         parents: int64[N], decision node * A + action that the node follows; `NO_NODE` for the root.
         percepts: uint64[N, W], the percept that leads to the node.
+        judgements: float64[N, 1 + A], where the model judges nodes (`puct.py`): the value it gives the node, as mean
+            reward per cycle, and the prior of each action; float64[N, 0] elsewhere.
         table: int32[power of two], open-addressing hash table of nodes by parent and percept; `NO_NODE` is free.
         totals: int64[4]: `NODES` in use; and over the tree's whole life `SIMULATIONS`, `PERCEPTS` drawn from the
             model, and drawn `INVALID_REWARDS`.
@@ -38,6 +40,7 @@ class SearchTree(NamedTuple):
     values: NDArray[np.float64]
     parents: NDArray[np.int64]
     percepts: NDArray[np.uint64]
+    judgements: NDArray[np.float64]
     table: NDArray[np.int32]
     totals: NDArray[np.int64]
 
@@ -128,6 +131,8 @@ def _new_node(tree: Any, parent: Integer, words: NDArray[np.uint64], slot: Integ
     for action in range(tree.values.shape[1]):
         tree.action_visits[node, action] = 0
         tree.values[node, action] = 0.0
+    for each in range(tree.judgements.shape[1]):
+        tree.judgements[node, each] = 0.0
     tree.parents[node] = parent
     for word in range(words.size):
         tree.percepts[node, word] = words[word]
@@ -164,6 +169,18 @@ def select(
     return best
 
 
+@inlined
+def mean_value(tree: Any, node: Integer, nothing: float) -> float:
+    """Returns the mean of all values that went through a node, the model's judgement included; `nothing` if none."""
+    total, visits = 0.0, 0
+    if tree.judgements.shape[1]:
+        total, visits = tree.judgements[node, 0], 1
+    for action in range(tree.values.shape[1]):
+        total += tree.action_visits[node, action] * tree.values[node, action]
+        visits += tree.action_visits[node, action]
+    return total / visits if visits else nothing
+
+
 @kernel
 def best_action(
     visits: NDArray[np.int64], values: NDArray[np.float64], mask: ActionMask, rng: NDArray[np.uint64]
@@ -182,86 +199,103 @@ def best_action(
     return best
 
 
-@kernel
-def simulate(
+@inlined
+def child_of(tree: Any, node: Integer, action: Integer, words: NDArray[np.uint64]) -> Integer:
+    """Returns the decision node behind an action and a percept; a new one if there was none."""
+    parent = node * tree.values.shape[1] + action
+    slot = _slot(tree, parent, words)
+    child = tree.table[slot]
+    return child if child != NO_NODE else _new_node(tree, parent, words, slot)
+
+
+@inlined
+def reward_of(tree: Any, reward: Any, words: NDArray[np.uint64]) -> float:
+    """Returns the reward in a percept; one that no real percept has is counted."""
+    code = _number(words, reward.position[0], reward.position[1])
+    if not reward.valid[code]:
+        tree.totals[INVALID_REWARDS] += 1
+    return reward.values[code]
+
+
+@inlined
+def ruling(rule: Any, words: NDArray[np.uint64]) -> Integer:
+    """Returns the row of the rule that says which actions are allowed after a percept."""
+    width = rule.position[1]
+    return _number(words, rule.position[0], width) if width else 0
+
+
+@inlined
+def random_action(allowed: ActionMask, rng: NDArray[np.uint64]) -> Integer:
+    """Returns an allowed action, uniform."""
+    action = next_below(rng, allowed.size)
+    while not allowed[action]:
+        action = next_below(rng, allowed.size)
+    return action
+
+
+@inlined
+def take(
+    model: Any, tree: Any, reward: Any, action: Integer, model_rng: NDArray[np.uint64], words: NDArray[np.uint64]
+) -> float:
+    """Takes an action in the model, draws a percept into `words`, and returns its reward."""
+    condition(model, action)
+    sample(model, model_rng, words)
+    tree.totals[PERCEPTS] += 1
+    return reward_of(tree, reward, words)
+
+
+@inlined
+def roll_out(
     model: Any,
     tree: Any,
     scratch: Any,
     reward: Any,
     rule: Any,
-    mask: ActionMask,
+    allowed: ActionMask,
     rng: NDArray[np.uint64],
     model_rng: NDArray[np.uint64],
-    simulations: Integer,
+    depth: Integer,
     horizon: Integer,
-    exploration: float,
-    low: float,
-    span: float,
+) -> float:
+    """Acts at random from a depth to the horizon (algorithm 4), and returns the sum of rewards."""
+    rewards = scratch.rewards
+    for cycle in range(depth, horizon):
+        action = random_action(allowed, rng)
+        rewards[cycle] = take(model, tree, reward, action, model_rng, scratch.words)
+        allowed = rule.allowed[ruling(rule, scratch.words)]
+    total = 0.0
+    for cycle in range(horizon - 1, depth - 1, -1):
+        total += rewards[cycle]
+    return total
+
+
+@inlined
+def back_up(
+    tree: Any,
+    nodes: NDArray[np.int64],
+    chosen: NDArray[np.int64],
+    rewards: NDArray[np.float64],
+    depth: Integer,
+    horizon: Integer,
+    total: float,
 ) -> None:
-    """Runs simulations from the root; the model is left as it was.
+    """Counts a simulation in what it passed through.
 
     Args:
-        model: a compiled model.
-        tree: the `SearchTree`, with room for one more node a simulation.
-        scratch: the `Scratch`.
-        reward: the `RewardCode`.
-        rule: the `MaskRule`, for what follows the root.
-        mask: bool[A], actions allowed at the root.
-        rng: uint64[1], choices of actions.
-        model_rng: uint64[1], percepts.
-        simulations: how many.
-        horizon: cycles looked ahead.
-        exploration: C.
-        low, span: least reward, and greatest less least.
+        tree: the `SearchTree`.
+        nodes, chosen: int64[horizon], decision node and action of each of the first `depth` cycles.
+        rewards: float64[horizon], of these cycles.
+        depth: cycles inside the tree.
+        horizon: cycles in all.
+        total: sum of rewards from `depth` to the horizon.
     """
-    actions = mask.size
-    words, rewards = scratch.words, scratch.rewards
-    nodes, chosen = scratch.nodes, scratch.chosen
-    position, width = reward.position[0], reward.position[1]
-    mask_position, mask_width = rule.position[0], rule.position[1]
-    everything = rule.allowed[0]  # if nothing is ruled
-    start = mark(model)
-    for _ in range(simulations):
-        node: Integer = ROOT
-        depth = 0
-        inside = True
-        allowed = mask
-        for cycle in range(horizon):
-            if inside and tree.visits[node] == 0:
-                inside = False
-            if inside:
-                action = select(tree, node, allowed, rng, exploration, low, span)
-                nodes[depth], chosen[depth] = node, action
-                depth += 1
-            else:
-                action = next_below(rng, actions)
-                while not allowed[action]:
-                    action = next_below(rng, actions)
-            condition(model, action)
-            sample(model, model_rng, words)
-            code = _number(words, position, width)
-            rewards[cycle] = reward.values[code]
-            if not reward.valid[code]:
-                tree.totals[INVALID_REWARDS] += 1
-            allowed = rule.allowed[_number(words, mask_position, mask_width)] if mask_width else everything
-            if inside and cycle + 1 < horizon:  # what lies at the horizon is not counted (algorithm 1), nor kept
-                slot = _slot(tree, node * actions + action, words)
-                child = tree.table[slot]
-                node = child if child != NO_NODE else _new_node(tree, node * actions + action, words, slot)
-        rewind(model, start)
-        if not inside:
-            tree.visits[node] += 1
-        total = 0.0
-        for cycle in range(horizon - 1, -1, -1):
-            total += rewards[cycle]
-            if cycle < depth:
-                node, action = nodes[cycle], chosen[cycle]
-                tree.visits[node] += 1
-                tree.action_visits[node, action] += 1
-                mean = total / (horizon - cycle)
-                tree.values[node, action] += (mean - tree.values[node, action]) / tree.action_visits[node, action]
-    tree.totals[SIMULATIONS] += simulations
-    tree.totals[PERCEPTS] += simulations * horizon
+    for cycle in range(depth - 1, -1, -1):
+        total += rewards[cycle]
+        node, action = nodes[cycle], chosen[cycle]
+        tree.visits[node] += 1
+        tree.action_visits[node, action] += 1
+        mean = total / (horizon - cycle)
+        tree.values[node, action] += (mean - tree.values[node, action]) / tree.action_visits[node, action]
 
 
 @kernel
@@ -272,6 +306,7 @@ def clear(tree: Any) -> None:
     tree.visits[ROOT] = 0
     tree.action_visits[ROOT, :] = 0
     tree.values[ROOT, :] = 0.0
+    tree.judgements[ROOT, :] = 0.0
     tree.parents[ROOT] = NO_NODE
     tree.percepts[ROOT, :] = 0
 
@@ -306,6 +341,8 @@ def descend(tree: Any, action: Integer, words: NDArray[np.uint64], moved: NDArra
         for each in range(actions):
             tree.action_visits[kept, each] = tree.action_visits[node, each]
             tree.values[kept, each] = tree.values[node, each]
+        for each in range(tree.judgements.shape[1]):
+            tree.judgements[kept, each] = tree.judgements[node, each]
         tree.parents[kept] = parent_now
         for word in range(words.size):
             tree.percepts[kept, word] = tree.percepts[node, word]

@@ -31,6 +31,10 @@ class AgentFaultError(AixiError, RuntimeError):
     """An agent raised what none of the suite's own errors says, before its life began."""
 
 
+class TrainingFaultError(AixiError, RuntimeError):
+    """A training step's loss or gradient was not finite; the weights are the last good ones."""
+
+
 class StateFileError(AixiError, OSError):
     """A saved state cannot be written, or is not one that can be read back."""
 

@@ -13,18 +13,24 @@ from aixi.agents.mc_aixi import MCAIXI
 from aixi.agents.registry import AGENTS, make_agent
 from aixi.environments import ENVIRONMENTS, make
 from aixi.predictors.model import EnvironmentModel
-from aixi.predictors.transformer import FrozenTransformerModel
+from aixi.predictors.neural.model import NeuralModel
 from aixi.state import State, load_state
 
-TRANSFORMER = "mc-aixi over a frozen transformer"
+TRANSFORMER = "mc-aixi over a small transformer"
 HAS_SB3 = find_spec("sb3_contrib") is not None
 NAMES = [*(spec.name for spec in AGENTS if HAS_SB3 or not spec.name.startswith("sb3-")), TRANSFORMER]
 RESUMABLE = [name for name in NAMES if name == TRANSFORMER or AGENTS[name].resumable]
 WORLDS = ["aixi/Tiger-v0", "FrozenLake-v1"]
 SMALL = {"horizon": 3, "simulations": 5, "exploration": 0.3}
+NETWORK = {"width": 8, "window": 4, "batch": 2, "train_steps": 2, "train_every": 20}
 ROLLOUT = {"n_steps": 16, "settings": {"batch_size": 16, "n_epochs": 1}}
 OPTIONS: dict[str, dict[str, Any]] = {
     "mc-aixi-ctw": {"depth": 8, **SMALL},
+    "mc-aixi-transformer": {**NETWORK, **SMALL},
+    "mc-aixi-lstm": {**NETWORK, **SMALL},
+    "mc-aixi-mix": {"depth": 8, **NETWORK, **SMALL},
+    "self-aixi": {"depth": 8, "policy_depth": 8, **SMALL},
+    "aiqi": {"depth": 8, "horizon": 3, "exploration": 0.3},
     "sb3-ppo": ROLLOUT,
     "sb3-recurrent-ppo": ROLLOUT,
     "sb3-dqn": {"settings": {"learning_starts": 20, "buffer_size": 100}},
@@ -38,8 +44,8 @@ Event = list[Any]
 class MCAIXITransformer(MCAIXI):
     """MC-AIXI over a model that is not at all like a context tree."""
 
-    def make_model(self, actions: int, percept_bits: int, seed: np.random.SeedSequence) -> EnvironmentModel:
-        return FrozenTransformerModel(actions, percept_bits, seed=int(seed.generate_state(1)[0]))
+    def make_model(self, actions: int, layout: tuple[int, ...], seed: np.random.SeedSequence) -> EnvironmentModel:
+        return NeuralModel(actions, layout, width=8, train_every=20, train_steps=1, seed=int(seed.generate_state(1)[0]))
 
 
 def newborn(name: str, world: str, seed: int, **spaces: Any) -> Agent:

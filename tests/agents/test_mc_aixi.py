@@ -116,8 +116,8 @@ class Diary(FactoredContextTreeModel):
 
 
 class Diarist(MCAIXI):
-    def make_model(self, actions: int, percept_bits: int, seed: np.random.SeedSequence) -> EnvironmentModel:
-        self.diary = Diary(actions, percept_bits, depth=4)
+    def make_model(self, actions: int, layout: tuple[int, ...], seed: np.random.SeedSequence) -> EnvironmentModel:
+        self.diary = Diary(actions, sum(layout), depth=4)
         return self.diary
 
 

@@ -10,7 +10,7 @@ from scipy.stats import chisquare
 from aixi.agents.planning.search_tree import _slot, best_action, clear, select
 from aixi.predictors.factored import FactoredContextTreeModel
 from aixi.predictors.model import EnvironmentModel
-from aixi.predictors.transformer import FrozenTransformerModel
+from aixi.predictors.neural.model import NeuralModel
 
 SIGHT, LEFT, RIGHT = range(3)
 
@@ -160,7 +160,7 @@ def models() -> dict[str, EnvironmentModel]:
         "newborn trees": FactoredContextTreeModel(2, 4, depth=96),
         "deep trees": FactoredContextTreeModel(2, 4, depth=96),
         "shallow trees": FactoredContextTreeModel(2, 4, depth=4),
-        "transformer": FrozenTransformerModel(2, 4),
+        "transformer": NeuralModel(2, (4,), width=16, train_every=2, train_steps=1),
         "known": world(steps, 4, belief),
     }
 

@@ -12,7 +12,7 @@ from aixi.predictors import context_tree, factored, forest
 from aixi.predictors.factored import FactoredContextTreeModel, FactoredContextTreeWeighting
 from aixi.predictors.intrinsics import leading_zeros, next_below, next_float
 from aixi.predictors.mixture import MixturePredictor
-from aixi.predictors.transformer import FrozenTransformerModel
+from aixi.predictors.neural.model import NeuralModel
 
 
 def digest(value) -> str:
@@ -79,7 +79,7 @@ def results() -> dict:
     for depth in (5, 30):
         model = FactoredContextTreeModel(3, 3, depth=depth)
         found[f"search {depth}"] = [searching(model), digest(model.state_dict())]
-    transformer = FrozenTransformerModel(3, 3, window=8, width=4, heads=1)
+    transformer = NeuralModel(3, (3,), window=8, width=4, heads=1, train_every=0)
     found["search, Transformer"] = [step[:2] for step in searching(transformer)[0] if isinstance(step, list)]
     return found
 

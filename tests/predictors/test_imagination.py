@@ -15,14 +15,14 @@ from aixi.predictors import model as contract
 from aixi.predictors.ctw import ContextTreeWeighting
 from aixi.predictors.factored import FactoredContextTreeModel, FactoredContextTreeWeighting
 from aixi.predictors.intrinsics import kernel
-from aixi.predictors.transformer import FrozenTransformerModel
+from aixi.predictors.neural.model import NeuralModel
 
 ACTIONS, PERCEPT_BITS = 3, 4
 MODELS = {
     "dense": lambda: FactoredContextTreeModel(ACTIONS, PERCEPT_BITS, depth=5),
     "dense and compressed": lambda: FactoredContextTreeModel(ACTIONS, PERCEPT_BITS, depth=11),
     "compressed": lambda: FactoredContextTreeModel(ACTIONS, PERCEPT_BITS, depth=40, estimator="zero-redundancy"),
-    "transformer": lambda: FrozenTransformerModel(ACTIONS, PERCEPT_BITS, window=24, seed=3),
+    "transformer": lambda: NeuralModel(ACTIONS, (PERCEPT_BITS,), width=16, window=24, train_steps=1, seed=3),
 }
 PREDICTORS = {
     "kt, dense": lambda: ContextTreeWeighting(5),

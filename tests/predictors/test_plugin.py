@@ -5,6 +5,7 @@ Each test runs with compilation and without, and must see the same numbers.
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +14,10 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+import aixi
 from aixi.errors import InvalidValueError
 from aixi.predictors import model as contract
+from aixi.predictors import source_hash
 from aixi.predictors.context_tree import ContextTrees
 from aixi.predictors.model import implements, source_tag
 
@@ -180,6 +183,36 @@ def test_two_classes_of_one_name_run_their_own_code(workshop):
     assert workshop.run("other:Walk")[0] == [expected(5.0, 0.5)]
 
 
+GUESS = """
+import numpy as np
+from aixi.predictors.neural.sequence import _guess
+prior = np.zeros(2)
+_guess(np.zeros(8, np.float32), np.zeros((8, 16), np.float32), np.zeros(16, np.float32), prior)
+print(prior[0])
+"""
+
+
+def test_a_kernel_without_a_model_runs_the_new_code_of_another_file(tmp_path):
+    package = tmp_path / "aixi"
+    shutil.copytree(Path(aixi.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__", "evaluation"))
+    arithmetic = package / "predictors" / "neural" / "arithmetic.py"
+
+    def guess() -> str:
+        environment = os.environ | {"PYTHONPATH": str(tmp_path), "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+        done = subprocess.run(
+            [sys.executable, "-c", GUESS], env=environment, capture_output=True, text=True, timeout=300
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    assert [guess(), guess()] == ["0.5", "0.5"]
+    before = arithmetic.read_text()
+    after = before.replace("return whole", "return whole + whole")
+    assert after != before
+    arithmetic.write_text(after)
+    assert guess() == "0.25"
+
+
 def test_a_class_without_its_source_is_refused():
     class Bare(NamedTuple):
         place: np.ndarray
@@ -216,5 +249,5 @@ def test_the_tag_names_the_suite_and_the_file():
     assert tag == source_tag(__file__).dtype
     assert tag != source_tag().dtype
     assert tag != source_tag(np.__file__).dtype
-    for folder in contract._KERNELS:  # of which an edit must change every tag
+    for folder in source_hash._KERNELS:  # of which an edit must change every tag
         assert any(folder.glob("*.py"))

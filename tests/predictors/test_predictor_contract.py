@@ -19,8 +19,13 @@ CONFIGURATIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"depth": 11, "percept_bits": 3},
         {"depth": 11, "percept_bits": 2},
     ),
-    "frozen-transformer": ({"window": 32, "seed": 5}, {"window": 31, "seed": 5}),
+    "lstm": ({"width": 16, "window": 32, "train_steps": 1}, {"width": 16, "window": 31, "train_steps": 1}),
     "mixture": ({}, {"order": 5}),
+    "transformer": ({"width": 16, "window": 32, "train_steps": 1}, {"width": 16, "window": 31, "train_steps": 1}),
+    "switching-mixture": (
+        {"members": "context-tree-weighting:depth=9+lstm:window=32"},
+        {"members": "context-tree-weighting:depth=9+lstm:window=31"},
+    ),
 }
 RAN: Counter[str] = Counter()
 
@@ -56,5 +61,5 @@ def test_contract(name: str, check: str) -> None:
 
 
 def test_the_battery_makes_another_configuration_by_itself() -> None:
-    findings = check_predictor("frozen-transformer:window=32,seed=5", checks=["foreign states"])
+    findings = check_predictor("lstm:width=8,window=32", checks=["foreign states"])
     assert [finding.level for finding in findings] == ["ok"] * 3
