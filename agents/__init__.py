@@ -63,7 +63,7 @@ __getattr__ = exported_from(
         "bayes_mdp": ("AIXIMDP", "PSRL", "RMax"),
         "codes": ("CODES", "CodeSpec", "SpaceCode", "make_code"),
         "mc_aixi": ("MCAIXI", "MCAIXICTW"),
-        "neural": ("MCAIXILSTM", "MCAIXIMix", "MCAIXITransformer"),
+        "mc_aixi_networks": ("MCAIXILSTM", "MCAIXIMix", "MCAIXITransformer"),
         "percept_agent": ("PerceptAgent",),
         "percepts": ("ActionCodec", "PerceptCodec"),
         "registry": ("AGENTS", "AgentSpec", "make_agent"),

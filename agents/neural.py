@@ -21,6 +21,7 @@ from aixi.agents.planning.puct import PUCT, PUCT_CONSTANT
 from aixi.errors import InvalidValueError, at_least, require
 from aixi.predictors.intrinsics import kernel
 from aixi.predictors.model import EnvironmentModel, call, evaluate
+from aixi.predictors.neural.config import ENCODING
 from aixi.state import State
 
 if TYPE_CHECKING:  # torch is loaded when an agent is made, not when agents are listed
@@ -114,6 +115,11 @@ class NeuralAgent(MCAIXI):
                 raise InvalidValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
         require(0.0 <= threshold <= 1.0, f"threshold must be within [0, 1], got {threshold}")
         require(
+            not (planner == "puct" or system != "2") or network["kind"] not in ENCODING,
+            f"planner=puct and system=1 or auto need heads, which a network of kind {network['kind']} does not have; "
+            "take a decoder-only Transformer, lstm, gru or rnn",
+        )
+        require(
             inference != "compiled" or device == "cpu",
             f"inference=compiled runs on the CPU, got device={device}; leave one of them out",
         )
@@ -175,7 +181,7 @@ class NeuralAgent(MCAIXI):
             self._planner.rollout_weight = max(0.0, 1.0 - self._searches / ROLL_OUTS_UNTIL)
         action = super().choose(allowed)
         self._searches += 1
-        if self.guided and self.last_search is not None:
+        if self.guided and self.last_search is not None and self.last_search.visits.any():
             known = self._planner.reward_range
             value = (self.last_search.value - known.low) / ((known.high - known.low) or 1.0)
             self._neural.guide(self.last_search.policy, min(max(value, 0.0), 1.0))  # a sum may be a rounding off

@@ -1,5 +1,6 @@
 """What is built, what may import what, and whether the README tells the truth."""
 
+import importlib
 import re
 import subprocess
 import sys
@@ -95,3 +96,9 @@ def test_the_readmes_python_runs(tmp_path):
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr
     assert len(ran.stdout.splitlines()) == 3
+
+
+@pytest.mark.parametrize("package", ["agents", "environments", "evaluation", "predictors"])
+def test_every_name_that_a_package_exports_is_there(package):
+    module = importlib.import_module(f"aixi.{package}")
+    assert [name for name in module.__all__ if not hasattr(module, name)] == []

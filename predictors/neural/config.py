@@ -25,6 +25,10 @@ UNUSED = {
 """The kinds of network, each with the sizes that mean nothing for it and must keep their defaults."""
 
 
+ENCODING = ("encoder-decoder", "additive-lstm")
+"""Kinds whose encoder reads the history, and whose decoder begins anew behind it."""
+
+
 @dataclass(frozen=True)
 class NetworkConfig:
     """Kind and sizes of a network.

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from aixi.errors import InvalidValueError, at_least, require
 from aixi.predictors.model import EnvironmentModel
 from aixi.predictors.neural.compiled import CompiledNetwork
+from aixi.predictors.neural.config import ENCODING
 from aixi.predictors.neural.learning import Training, slices
 from aixi.predictors.neural.networks import make_network
 from aixi.predictors.neural.online import OnlineNetwork, network_of
@@ -82,6 +83,10 @@ class NeuralModel(EnvironmentModel):
         checkpoint: str | None = None,
     ) -> None:
         at_least("horizon", horizon, 0)
+        require(
+            not guided or kind not in ENCODING,
+            f"guided must be False for kind {kind!r}, got True: its decoder begins anew, with nothing to judge by",
+        )
         training = Training(train_every, train_steps, learning_rate, weight_decay, batch, warm_up, clip, memory)
         tokens = Tokens.of(layout, actions, style)
         sizes = {"width": width, "layers": layers, "heads": heads, "groups": groups} | {
@@ -97,7 +102,7 @@ class NeuralModel(EnvironmentModel):
 
     @property
     def version(self) -> int:  # type: ignore[override]  # read-only here
-        """Number of trainings: each makes what was predicted before stale."""
+        """Grows whenever what was predicted of a future is stale: with each training, or each history encoded."""
         return self._online.version
 
     @property

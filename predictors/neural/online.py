@@ -11,16 +11,13 @@ from aixi.predictors.intrinsics import Integer, kernel
 from aixi.predictors.model import call
 from aixi.predictors.neural.checkpoint import load_checkpoint
 from aixi.predictors.neural.compiled import CompiledNetwork, compile_network, load_weights, reserve, set_memory
-from aixi.predictors.neural.config import UNUSED, NetworkConfig
-from aixi.predictors.neural.learning import Learner, Training
+from aixi.predictors.neural.config import ENCODING, UNUSED, NetworkConfig
+from aixi.predictors.neural.learning import Learner, Training, one_thread
 from aixi.predictors.neural.networks import Network, make_network
 from aixi.predictors.neural.replay import Replay
 from aixi.predictors.neural.sequence import LEARNT, LENGTH, TOKENS, push, restart, settle
 from aixi.predictors.neural.tokens import Tokens
 from aixi.state import State
-
-ENCODING = ("encoder-decoder", "additive-lstm")
-"""Kinds whose encoder reads the history, and whose decoder begins anew behind it."""
 
 _HEADS = 2  # few and wide: small attention heads cost time and no bits
 _MEMO = 4096  # imagined tokens whose predictions are kept
@@ -85,7 +82,8 @@ class OnlineNetwork:
         replay: the life's tokens.
         pending: real tokens read since, which are not predicted.
         cycles: learnt so far.
-        version: grows with each training.
+        version: grows whenever what was predicted of a future is stale: with each training, and with each history that
+            an encoder reads.
     """
 
     def __init__(
@@ -182,10 +180,12 @@ class OnlineNetwork:
                 self.version += 1
         finally:
             self._encode()
+            self.version += self._encodes
 
     def _encode(self) -> None:
         if self._encodes:
-            set_memory(self.compiled, self._learner.average, self.replay.last(self.window))
+            with one_thread():
+                set_memory(self.compiled, self._learner.average, self.replay.last(self.window))
 
     def history(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Returns the real tokens that predictions look back on, int64[n], and an encoder's history, int64[m]."""

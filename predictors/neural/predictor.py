@@ -12,8 +12,9 @@ from aixi.predictors import model as contract
 from aixi.predictors.base import Predictor
 from aixi.predictors.intrinsics import Integer, kernel
 from aixi.predictors.model import call
+from aixi.predictors.neural.config import ENCODING
 from aixi.predictors.neural.learning import Training
-from aixi.predictors.neural.online import ENCODING, OnlineNetwork, network_of
+from aixi.predictors.neural.online import OnlineNetwork, network_of
 from aixi.predictors.neural.sequence import predict, push, settle
 from aixi.predictors.neural.tokens import WIDEST, Tokens
 from aixi.state import State

@@ -87,6 +87,12 @@ def test_searches_train_the_heads() -> None:
     assert said.max() > 1.5 / found.size
 
 
+def test_a_search_that_visits_no_action_is_no_target() -> None:
+    agent, env = born("mc-aixi-lstm", planner="puct", simulations=1, exploration=0.0)
+    live(agent, env, 20)
+    assert agent.diagnostics()["searches"] == 20
+
+
 def test_system_1_never_searches_and_auto_where_it_is_unsure() -> None:
     searches = {}
     for system, threshold in (("1", 0.5), ("auto", 1.0), ("auto", 0.0), ("2", 0.5)):
@@ -187,6 +193,12 @@ def test_a_missing_checkpoint_is_refused_at_once(name: str, tmp_path: Path) -> N
         ("mc-aixi-transformer", {"inference": "compiled", "device": "cuda"}, "inference=compiled runs on the CPU"),
         ("mc-aixi-transformer", {"rows": 0}, "rows must be at least 1, got 0"),
         ("mc-aixi-transformer", {"constant": -1.0}, "must be finite and at least 0, got -1.0"),
+        (
+            "mc-aixi-transformer",
+            {"encoder_decoder": True, "planner": "puct"},
+            "need heads, which a network of kind enc",
+        ),
+        ("mc-aixi-lstm", {"cell": "additive-lstm", "system": "1"}, "need heads, which a network of kind additive"),
         ("mc-aixi-lstm", {"cell": "elman"}, "cell must be one of lstm, gru, rnn, additive-lstm, got 'elman'"),
         ("mc-aixi-lstm", {"learning_rate": 0.0}, "learning_rate must be above 0"),
         ("mc-aixi-lstm", {"batch": 0}, "batch must be at least 1, got 0"),
