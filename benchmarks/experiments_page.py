@@ -364,6 +364,10 @@ Made by `benchmarks/experiments_page.py` from what `aixi experiment` writes; the
 `benchmarks/results/`. Intervals are 95 %, Student's t over seeds, unless another is named. Times are of one noisy
 two-core machine: quote ratios.
 
+**Provisional.** To be run anew before they are quoted: recall and pre-training stopped early, and pre-training with
+earlier settings than those of the code; the test-time budget's results are put together from three runs, one of them of
+an earlier version; the product in the scaling law was added after its misfit was seen.
+
 {page}"""
     )
 
