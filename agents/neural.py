@@ -29,8 +29,6 @@ if TYPE_CHECKING:  # torch is loaded when an agent is made, not when agents are 
 
 ROLL_OUTS_UNTIL = 1000
 """Searches by PUCT over which roll-outs give way to the value head, in equal steps."""
-COMPILED_UP_TO = 500_000
-"""Weights up to which `inference=auto` takes the compiled network on the CPU, where batches gain nothing."""
 
 PlannerName = Literal["rho-uct", "puct"]
 System = Literal["1", "2", "auto"]
@@ -164,8 +162,13 @@ class NeuralAgent(MCAIXI):
         budget = {key: self._search[key] for key in ("horizon", "simulations", "milliseconds", "reuse_tree")}
         budget["rule"] = rule
         constant, judging = self._search["ucb_constant"], self.planner == "puct"
-        large = self._neural.network.parameter_count > COMPILED_UP_TO
-        if self.inference == "torch" or (self.inference == "auto" and (self.device != "cpu" or large)):
+        if self.inference == "auto":
+            from aixi.agents.planning.torch_batch import choose_inference
+
+            inference = choose_inference(self._neural.network.parameter_count, self.device)
+        else:
+            inference = self.inference
+        if inference == "torch":
             return TorchSearch(self.device, *wanted, batch=self.rows, heads=judging, constant=constant, **budget)
         if judging:
             return PUCT(*wanted, puct_constant=constant, **budget)

@@ -12,6 +12,7 @@ from aixi.evaluation.training import LossPoint, Paths, PretrainResult, Schedule,
 from aixi.evaluation.training_data import VOCABULARY, TrainingData, whole_numbers
 from aixi.predictors.neural.config import NetworkConfig
 from aixi.predictors.neural.networks import Network
+from aixi.predictors.neural.threads import torch_threads
 from aixi.state import State
 
 DEVICES = ("cpu", "cuda")
@@ -69,9 +70,7 @@ def pretrain(
     if paths is not None and not resume:
         paths.require_free()
     training = Training(data, network, schedule, device)
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
+    with torch_threads(threads):
         if paths is not None and resume:
             training.load(paths.load(), str(paths.state))
         else:
@@ -87,8 +86,6 @@ def pretrain(
             if training.latest.step < training.step:  # left between two saves
                 training.measure(keep=False)
                 training.save(paths)
-    finally:
-        torch.set_num_threads(before)
     return training.network.cpu(), training.result(paths)
 
 

@@ -21,7 +21,7 @@ from aixi.predictors.neural.recurrent import AdditiveLSTM
 from aixi.predictors.neural.tokens import Tokens
 from aixi.predictors.neural.transformer import Transformer
 
-LARGEST_COMPILED = 2_000_000
+LARGEST_COMPILED = 500_000
 """Weights of the largest network that is followed compiled on a CPU.
 
 Microseconds of one thread an imagined percept of two components, compiled and in batches of 64 (128 the Transformer):

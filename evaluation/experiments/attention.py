@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from aixi.evaluation.experiments.fitting import fit, one_thread
+from aixi.evaluation.experiments.fitting import fit
 from aixi.evaluation.experiments.frame import Estimate, Tell
 from aixi.evaluation.provenance import machine, versions
 from aixi.evaluation.training import Schedule, token_bits
@@ -30,6 +30,7 @@ from aixi.predictors.neural.compiled import compile_network
 from aixi.predictors.neural.config import NetworkConfig
 from aixi.predictors.neural.networks import make_network
 from aixi.predictors.neural.sequence import predict, push, restart
+from aixi.predictors.neural.threads import torch_threads
 from aixi.predictors.neural.tokens import Tokens
 from aixi.predictors.neural.transformer import Transformer
 
@@ -182,7 +183,7 @@ def _held_out_loss(config: NetworkConfig, schedule: Schedule, seed: int, on_step
     fit(network, schedule, loss, what, on_step)
     stretches = data.held_out(schedule.window)
     parts = np.split(stretches, range(_CHUNK, len(stretches), _CHUNK))
-    with one_thread(), torch.no_grad():
+    with torch_threads(1), torch.no_grad():
         return float(torch.cat([token_bits(network, torch.from_numpy(part)) for part in parts]).double().mean())
 
 
@@ -232,7 +233,7 @@ def _torch_speeds(rows: int, rounds: int, context: int) -> dict[tuple[str, bool]
     """Times one more token of each row by turns; by variant, and by whether latents are absorbed."""
     tokens = torch.from_numpy(np.random.default_rng(0).integers(0, 2, (rows, context + 1)))
     least: dict[tuple[str, bool], float] = {}
-    with one_thread(), torch.no_grad():
+    with torch_threads(1), torch.no_grad():
         held: dict[str, tuple[Transformer, Cache]] = {}
         for name, config in VARIANTS.items():
             network, cache = make_network(config, 0), Cache()

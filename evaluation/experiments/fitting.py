@@ -1,8 +1,7 @@
 """Training of a small network on what an experiment draws."""
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -11,19 +10,9 @@ from aixi.errors import TrainingFaultError
 from aixi.evaluation.experiments.frame import Tell
 from aixi.evaluation.training import Schedule
 from aixi.predictors.neural.networks import Network
+from aixi.predictors.neural.threads import torch_threads
 
 _BETAS = (0.9, 0.95)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Holds torch to one thread: so small networks are fastest, and times are those of one core."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def fit(network: Network, schedule: Schedule, loss: Callable[[], Tensor], what: str, on_step: Tell | None) -> None:
@@ -42,7 +31,7 @@ def fit(network: Network, schedule: Schedule, loss: Callable[[], Tensor], what: 
     optimiser = torch.optim.AdamW(
         network.parameters(), schedule.learning_rate, _BETAS, weight_decay=schedule.weight_decay
     )
-    with one_thread():
+    with torch_threads(1):
         for step in range(schedule.steps):
             for group in optimiser.param_groups:
                 group["lr"] = schedule.rate(step)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from aixi.evaluation.experiments.fitting import fit, one_thread
+from aixi.evaluation.experiments.fitting import fit
 from aixi.evaluation.experiments.frame import Estimate, Tell
 from aixi.evaluation.provenance import machine, versions
 from aixi.evaluation.training import Schedule
@@ -30,6 +30,7 @@ from aixi.predictors.neural.config import NetworkConfig
 from aixi.predictors.neural.encoder_decoder import EncoderDecoder
 from aixi.predictors.neural.networks import Network, make_network
 from aixi.predictors.neural.recurrent import AdditiveLSTM
+from aixi.predictors.neural.threads import torch_threads
 
 SYMBOLS = 16
 """Of the strings to copy."""
@@ -248,7 +249,7 @@ def _accuracies(
     fit(network, schedule, loss, what, on_step)
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_STREAM,)))
     accuracies = []
-    with one_thread(), torch.no_grad():
+    with torch_threads(1), torch.no_grad():
         for distance in DISTANCES:
             questions = draw(rng, measured, distance)
             said = answer_logits(network, questions).argmax(dim=-1).numpy()

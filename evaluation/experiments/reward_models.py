@@ -33,6 +33,7 @@ from aixi.agents.planning.thoughts import (
 )
 from aixi.errors import at_least, require
 from aixi.predictors.intrinsics import Integer, kernel, next_below
+from aixi.predictors.neural.threads import torch_threads
 
 SUPERVISIONS = ("process", "fraction", "outcome")
 _CANDIDATES = 4
@@ -157,9 +158,7 @@ def train_judge(
     inputs, labels = torch.from_numpy(described), torch.from_numpy(data.labels(supervision))
     batch = min(batch, len(inputs))
     steps = len(inputs) // batch
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with torch_threads(1):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(weights.generate_state(1)[0]))
             one, two, three = nn.Linear(FEATURES, HIDDEN[0]), nn.Linear(*HIDDEN), nn.Linear(HIDDEN[1], 1)
@@ -176,8 +175,6 @@ def train_judge(
                 loss.backward()  # type: ignore[no-untyped-call]  # torch's own
                 optimiser.step()
                 schedule.step()
-    finally:
-        torch.set_num_threads(threads)
     exported: dict[str, NDArray[np.float32]] = {}
     for name, layer in (("first", one), ("second", two), ("last", three)):
         exported[name] = layer.weight.detach().numpy().T

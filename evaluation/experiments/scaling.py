@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from aixi.evaluation.experiments.fitting import fit, one_thread
+from aixi.evaluation.experiments.fitting import fit
 from aixi.evaluation.experiments.frame import Tell
 from aixi.evaluation.experiments.law import LawFit, ProductFit, fit_law, fit_product
 from aixi.evaluation.provenance import machine, versions
 from aixi.evaluation.training import Schedule
 from aixi.predictors.neural.config import NetworkConfig
 from aixi.predictors.neural.networks import Network, make_network
+from aixi.predictors.neural.threads import torch_threads
 
 ALPHABET = 64
 """Tokens of the source."""
@@ -202,7 +203,7 @@ def _trained_loss(network: Network, chain: Chain, tokens: int, seed: int, held_o
     # The same sequences for every network: what is hard in them is in the source's own code as well.
     stream = np.random.default_rng(np.random.SeedSequence(0, spawn_key=(_HELD_OUT_STREAM,)))
     sequences = chain.sample(stream, held_out, WINDOW + 1)
-    with one_thread(), torch.no_grad():
+    with torch_threads(1), torch.no_grad():
         parts = np.split(sequences, range(_ROWS, held_out, _ROWS))
         ours = torch.cat([nats(part) for part in parts]).double().numpy() / math.log(2.0)
     return chain.entropy + float((ours - chain.code_lengths(sequences).ravel()).mean())

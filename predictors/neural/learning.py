@@ -14,8 +14,6 @@ is as it was before, and learning stays off.
 """
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +29,7 @@ from aixi.predictors.neural.encoder_decoder import EncoderDecoder
 from aixi.predictors.neural.networks import Network
 from aixi.predictors.neural.recurrent import AdditiveLSTM, Recurrent
 from aixi.predictors.neural.replay import Replay
+from aixi.predictors.neural.threads import torch_threads
 from aixi.predictors.neural.tokens import Tokens
 from aixi.state import State
 
@@ -103,17 +102,6 @@ def slices(tokens: Tokens) -> NDArray[np.int64]:
     for first, width in zip(tokens.offsets, tokens.widths, strict=True):
         table[first : first + 2**width] = first, 2**width
     return table
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Lets torch use one thread within, so that sums are rounded alike on every machine of a kind."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class Learner:
@@ -190,7 +178,7 @@ class Learner:
         before = [tensor.clone() for tensor in self._tensors()]
         made = self.steps
         losses = []
-        with one_thread():
+        with torch_threads(1):
             try:
                 for _ in range(steps):
                     windows = self._draw(replay, rng)

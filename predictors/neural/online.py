@@ -12,10 +12,11 @@ from aixi.predictors.model import call
 from aixi.predictors.neural.checkpoint import load_checkpoint
 from aixi.predictors.neural.compiled import CompiledNetwork, compile_network, load_weights, reserve, set_memory
 from aixi.predictors.neural.config import ENCODING, UNUSED, NetworkConfig
-from aixi.predictors.neural.learning import Learner, Training, one_thread
+from aixi.predictors.neural.learning import Learner, Training
 from aixi.predictors.neural.networks import Network, make_network
 from aixi.predictors.neural.replay import Replay
 from aixi.predictors.neural.sequence import LEARNT, LENGTH, TOKENS, push, restart, settle
+from aixi.predictors.neural.threads import torch_threads
 from aixi.predictors.neural.tokens import Tokens
 from aixi.state import State
 
@@ -184,7 +185,7 @@ class OnlineNetwork:
 
     def _encode(self) -> None:
         if self._encodes:
-            with one_thread():
+            with torch_threads(1):
                 set_memory(self.compiled, self._learner.average, self.replay.last(self.window))
 
     def history(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -77,15 +77,15 @@ def test_recall_answers_are_in_the_prompt():
 def test_recall_joined_lengths_are_answered_as_each_alone():
     import torch
 
-    from aixi.evaluation.experiments.fitting import one_thread
     from aixi.evaluation.experiments.recall import NETWORKS, answer_logits, copy_questions, joined
     from aixi.predictors.neural.networks import make_network
+    from aixi.predictors.neural.threads import torch_threads
 
     rng = np.random.default_rng(0)
     parts = [copy_questions(rng, 2, distance) for distance in (3, 7)]
     for config in NETWORKS.values():
         network = make_network(config, 0)
-        with one_thread(), torch.no_grad():
+        with torch_threads(1), torch.no_grad():
             alone = torch.cat([answer_logits(network, part) for part in parts])
             assert torch.allclose(answer_logits(network, joined(parts)), alone, atol=1e-5)
 

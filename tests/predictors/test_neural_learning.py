@@ -8,9 +8,10 @@ import torch
 
 from aixi.errors import InvalidValueError, TrainingFaultError
 from aixi.predictors.neural.config import NetworkConfig
-from aixi.predictors.neural.learning import Learner, Training, one_thread, read_windows, slices
+from aixi.predictors.neural.learning import Learner, Training, read_windows, slices
 from aixi.predictors.neural.networks import make_network
 from aixi.predictors.neural.replay import Replay
+from aixi.predictors.neural.threads import torch_threads
 from aixi.predictors.neural.tokens import Tokens
 
 TOKENS = Tokens((1, 2), actions=2)
@@ -159,7 +160,7 @@ def test_torch_is_left_as_it_was():
     learner().train(life(10), np.random.default_rng(8), 2)
     assert torch.get_num_threads() == threads
     assert torch.equal(torch.get_rng_state(), random)
-    with pytest.raises(KeyError), one_thread():
+    with pytest.raises(KeyError), torch_threads(1):
         raise KeyError
     assert torch.get_num_threads() == threads
 
